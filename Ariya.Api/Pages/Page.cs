@@ -1,0 +1,45 @@
+using System.Collections.Frozen;
+using System.Text.Encodings.Web;
+
+namespace Ariya.Api.Pages;
+
+/// <summary>The pages that mailed links open: embedded HTML without script, every value encoded.</summary>
+internal static class Page
+{
+    private static readonly FrozenDictionary<string, string> s_files = typeof(Page).Assembly.GetManifestResourceNames()
+        .Where(name => name.Contains(".Pages.", StringComparison.Ordinal))
+        .ToFrozenDictionary(name => name[(name.IndexOf(".Pages.", StringComparison.Ordinal) + ".Pages.".Length)..], Read);
+
+    /// <param name="file">Name of the HTML file, the content between header and footer.</param>
+    /// <param name="status">HTTP status.</param>
+    /// <param name="values">What stands for <c>{{name}}</c>.</param>
+    public static IResult Render(string file, int status = StatusCodes.Status200OK, params (string Name, string Value)[] values)
+    {
+        var body = s_files[file];
+        foreach (var (name, value) in values)
+        {
+            body = body.Replace($"{{{{{name}}}}}", HtmlEncoder.Default.Encode(value), StringComparison.Ordinal);
+        }
+
+        return Results.Text(s_files["Layout.html"].Replace("{{content}}", body, StringComparison.Ordinal), "text/html; charset=utf-8", statusCode: status);
+    }
+
+    public static IResult Stylesheet(HttpContext http)
+    {
+        http.Response.Headers.CacheControl = "public, max-age=3600";
+        return Results.Text(s_files["pages.css"], "text/css; charset=utf-8");
+    }
+
+    /// <summary>
+    /// Whether a form was posted by one of these pages. The pages set no cookie, so there is nothing to forge; this only keeps other
+    /// sites from driving them. <c>Origin: null</c> is no error: with <c>no-referrer</c> browsers send it on a page's own form.
+    /// </summary>
+    public static bool IsOwnForm(HttpRequest request) =>
+        request.Headers["Sec-Fetch-Site"].ToString() is "" or "same-origin" or "none";
+
+    private static string Read(string resource)
+    {
+        using var reader = new StreamReader(typeof(Page).Assembly.GetManifestResourceStream(resource)!);
+        return reader.ReadToEnd();
+    }
+}

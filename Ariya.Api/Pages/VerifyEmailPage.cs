@@ -1,0 +1,73 @@
+using Ariya.Api.Auth;
+using Ariya.Api.Http;
+using Ariya.Api.Problems;
+
+namespace Ariya.Api.Pages;
+
+/// <summary>
+/// <c>/verify-email?token=…</c>: a GET shows a button and changes nothing, because mail scanners open links; the button posts
+/// and is answered with a redirect to an address without the token.
+/// </summary>
+internal static class VerifyEmailPage
+{
+    private const string Path = "/verify-email";
+
+    public static async Task<IResult> Show(string? token, string? result, EmailVerification verification, CancellationToken cancellationToken)
+    {
+        if (token is null)
+        {
+            return result switch
+            {
+                "verified" => Page.Render("VerifyEmailDone.html"),
+                "already-verified" => Page.Render("VerifyEmailAlready.html"),
+                "expired" => Page.Render("VerifyEmailExpired.html", StatusCodes.Status400BadRequest),
+                _ => Page.Render("VerifyEmailInvalid.html", StatusCodes.Status400BadRequest),
+            };
+        }
+
+        return await verification.LookAsync(token, cancellationToken) switch
+        {
+            VerificationResult.Verified => Page.Render("VerifyEmail.html", values: ("token", token)),
+            VerificationResult.PasswordRequired => Page.Render("VerifyEmailPassword.html", values: [("token", token), ("message", "")]),
+            VerificationResult.AlreadyVerified => Page.Render("VerifyEmailAlready.html"),
+            VerificationResult.Expired => Page.Render("VerifyEmailExpired.html", StatusCodes.Status400BadRequest),
+            _ => Page.Render("VerifyEmailInvalid.html", StatusCodes.Status400BadRequest),
+        };
+    }
+
+    public static async Task<IResult> ActAsync(
+        HttpRequest request, ClientInfo client, EmailVerification verification, CancellationToken cancellationToken)
+    {
+        if (!Page.IsOwnForm(request) || !request.HasFormContentType)
+        {
+            return Page.Render("VerifyEmailInvalid.html", StatusCodes.Status400BadRequest);
+        }
+
+        var form = await request.ReadFormAsync(cancellationToken);
+        var token = form["token"].ToString();
+        var password = form["password"] is [{ Length: > 0 and <= Passwords.Passwords.MaxLength } typed] ? typed : null;
+        return await verification.VerifyAsync(token, password, client, cancellationToken) switch
+        {
+            VerificationResult.Verified => SeeOther("verified"),
+            VerificationResult.AlreadyVerified => SeeOther("already-verified"),
+            VerificationResult.Expired => SeeOther("expired"),
+            VerificationResult.PasswordRequired => Page.Render("VerifyEmailPassword.html", values: [("token", token), ("message", "")]),
+            VerificationResult.WrongPassword => Page.Render("VerifyEmailPassword.html", StatusCodes.Status401Unauthorized,
+                ("token", token), ("message", "That is not the password of this registration.")),
+            VerificationResult.Busy => Problem.Busy(),
+            VerificationResult.Invalid => SeeOther("invalid"),
+        };
+    }
+
+    private static SeeOtherResult SeeOther(string result) => new($"{Path}?result={result}");
+
+    private sealed class SeeOtherResult(string location) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            httpContext.Response.StatusCode = StatusCodes.Status303SeeOther;
+            httpContext.Response.Headers.Location = location;
+            return Task.CompletedTask;
+        }
+    }
+}

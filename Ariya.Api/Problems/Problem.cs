@@ -1,0 +1,83 @@
+using Ariya.Api.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Ariya.Api.Problems;
+
+/// <summary>
+/// The catalogue of refusals (RFC 9457). <c>code</c> is the contract: stable, snake_case. Detail is for people and never
+/// says whether an address has an account.
+/// </summary>
+internal static class Problem
+{
+    public static ProblemHttpResult Validation(FieldErrors errors) => Create(400, "validation_failed", "Some fields are not right.",
+        extensions: new() { ["errors"] = errors.ByField });
+
+    public static ProblemHttpResult Validation(string field, string message)
+    {
+        var errors = new FieldErrors();
+        errors.Add(field, message);
+        return Validation(errors);
+    }
+
+    public static ProblemHttpResult MalformedJson() => Create(400, "malformed_json", "The body is not the JSON object that is expected here.");
+
+    public static ProblemHttpResult TokenInvalid() => Create(400, "token_invalid", "This link is not valid. Ask for a new mail.");
+
+    public static ProblemHttpResult TokenExpired() => Create(400, "token_expired", "This link has expired. Ask for a new mail.");
+
+    public static ProblemHttpResult InvalidCredentials() => Create(401, "invalid_credentials", "The e-mail address or the password is wrong.");
+
+    public static ProblemHttpResult Unauthenticated() => Create(401, "unauthenticated", "Sign in to use this.");
+
+    public static ProblemHttpResult EmailNotVerified() => Create(403, "email_not_verified", "Open the link in the mail we sent to finish registering.");
+
+    public static ProblemHttpResult AccountDisabled() => Create(403, "account_disabled", "This account is disabled.");
+
+    public static ProblemHttpResult PasswordRequired() => Create(409, "password_required",
+        "This address was registered more than once. Send the password chosen at this registration too.");
+
+    public static ProblemHttpResult PayloadTooLarge() => Create(413, "payload_too_large", "The body is larger than 64 KB.");
+
+    public static ProblemHttpResult UnsupportedMediaType() => Create(415, "unsupported_media_type", "Send the body as application/json.");
+
+    public static IResult SignInDelayed(int seconds) => RetryAfter(seconds,
+        Create(429, "sign_in_delayed", "Too many wrong passwords for this address. Try again later, or reset the password."));
+
+    public static IResult Busy() => RetryAfter(1, Create(503, "busy", "Too many requests at once. Try again in a moment."));
+
+    public static IResult Unavailable() => RetryAfter(5, Create(503, "unavailable", "The service is not available right now. Nothing was changed."));
+
+    public static ProblemHttpResult Internal() => Create(500, "internal", "Something went wrong on our side.");
+
+    /// <summary>The code of a refusal that routing, not an endpoint, makes.</summary>
+    public static string CodeOf(int status) => status switch
+    {
+        401 => "unauthenticated",
+        403 => "forbidden",
+        404 => "not_found",
+        405 => "method_not_allowed",
+        413 => "payload_too_large",
+        415 => "unsupported_media_type",
+        503 => "unavailable",
+        >= 500 => "internal",
+        _ => "malformed_json",
+    };
+
+    private static ProblemHttpResult Create(int status, string code, string detail, Dictionary<string, object?>? extensions = null)
+    {
+        var members = extensions ?? [];
+        members["code"] = code;
+        return TypedResults.Problem(detail, statusCode: status, extensions: members);
+    }
+
+    private static RetryAfterResult RetryAfter(int seconds, ProblemHttpResult problem) => new(seconds, problem);
+
+    private sealed class RetryAfterResult(int seconds, ProblemHttpResult problem) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            httpContext.Response.Headers.RetryAfter = Math.Max(1, seconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            return problem.ExecuteAsync(httpContext);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+using Ariya.Api;
+using Ariya.Api.Auth;
+using Ariya.Api.Http;
+using Ariya.Api.Passwords;
+using Ariya.Api.Problems;
+using Ariya.Api.Sessions;
+using Ariya.Data;
+using Ariya.Data.Keys;
+using Ariya.Data.Tokens;
+using Ariya.ServiceDefaults.Settings;
+
+EnvironmentSettings.UseNodeEnvironment();
+// Settings lie beside the program, wherever it is started from.
+var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+builder.AddEnvironmentSettings();
+builder.AddServiceDefaults();
+
+builder.AddNpgsqlDbContext<AriyaDbContext>(AriyaDbContext.ConnectionName, settings =>
+{
+    // A statement that may have committed is never sent again by itself.
+    settings.DisableRetry = true;
+    settings.ConnectionString = settings.ConnectionString is { } connection ? DatabaseConnection.Tune(connection, "ariya-api") : null;
+});
+builder.AddRedisClient("cache");
+
+builder.Services.AddSingleton(TimeProvider.System);
+builder.Services.AddSingleton(SecretSettings.Read(builder.Configuration, SecretSettings.JwtSecret));
+builder.Services.AddSingleton(new RefreshTokens(SecretSettings.Read(builder.Configuration, SecretSettings.JwtRefreshSecret)));
+builder.Services.AddSingleton<OneTimeTokenKeys>();
+builder.Services.AddSingleton<AddressKeys>();
+builder.Services.AddScoped<EmailVerification>();
+builder.Services.AddScoped<Login>();
+builder.Services.AddSingleton(PublicUrl.Read(builder.Configuration));
+builder.AddPasswords();
+builder.AddSessions();
+builder.AddStrictJson();
+builder.AddProblems();
+builder.AddClientNetworks();
+
+var app = builder.Build();
+app.UseForwardedHeaders();
+app.UseSecurityHeaders();
+app.UseProblems();
+app.UseRouting();
+app.UseRequestTelemetry();
+app.UseAuthentication();
+app.UseAuthorization();
+app.MapDefaultEndpoints();
+app.MapRoutes();
+app.Run();

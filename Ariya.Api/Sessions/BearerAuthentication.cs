@@ -1,0 +1,69 @@
+using System.Security.Claims;
+using System.Text.Encodings.Web;
+using Ariya.Api.Accounts;
+using Ariya.Api.Problems;
+using Ariya.Data;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
+
+namespace Ariya.Api.Sessions;
+
+/// <summary>The signed-in caller of a request.</summary>
+internal sealed record Caller(Guid SessionId, AccountBody Account, int Version)
+{
+    public static ValueTask<Caller?> BindAsync(HttpContext context) => ValueTask.FromResult(context.Features.Get<Caller>());
+}
+
+/// <summary>
+/// Bearer tokens (RFC 6750). A signature is not enough: the session must be alive, the account active and its epoch the
+/// session's, as one read of PostgreSQL says.
+/// </summary>
+internal sealed class BearerAuthentication(
+    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, AccessTokens tokens, AriyaDbContext db)
+    : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+{
+    public const string Scheme_ = "Bearer";
+
+    protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        var header = Request.Headers.Authorization.ToString();
+        if (!header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
+        {
+            return AuthenticateResult.NoResult();
+        }
+
+        var token = await tokens.ReadAsync(header["Bearer ".Length..].Trim(), Context.RequestAborted);
+        var caller = token is null ? null : await LiveCallerAsync(token);
+        if (caller is null)
+        {
+            return AuthenticateResult.Fail("The token is not valid, or its session is over.");
+        }
+
+        Context.Features.Set(caller);
+        var identity = new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, caller.Account.Id.ToString())], Scheme.Name);
+        return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name));
+    }
+
+    protected override Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        var sentToken = Request.Headers.ContainsKey(HeaderNames.Authorization);
+        Response.Headers.WWWAuthenticate = sentToken ? "Bearer error=\"invalid_token\"" : "Bearer";
+        return Problem.Unauthenticated().ExecuteAsync(Context);
+    }
+
+    private Task<Caller?> LiveCallerAsync(AccessToken token)
+    {
+        return db.QueryFirstAsync(
+            $"""
+             select a.id, a.email, a.first_name, a.last_name, a.roles, a.locale, a.version, v.business_name, v.category
+             from sessions s
+             join accounts a on a.id = s.account_id and a.auth_epoch = s.auth_epoch and a.status = 'active'
+             left join vendors v on v.account_id = a.id
+             where s.id = {token.SessionId} and s.account_id = {token.AccountId} and s.revoked_at is null
+               and s.idle_expires_at > clock_timestamp() and s.expires_at > clock_timestamp()
+             """,
+            row => new Caller(token.SessionId, AccountBody.Read(row), row.Get<int>("version")),
+            Context.RequestAborted);
+    }
+}

@@ -1,0 +1,17 @@
+using Microsoft.AspNetCore.Authentication;
+
+namespace Ariya.Api.Sessions;
+
+internal static class Sessions
+{
+    public static void AddSessions(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<SessionLifetimeOptions>().BindConfiguration(SessionLifetimeOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<SigningKeyRing>();
+        builder.Services.AddSingleton<AccessTokens>();
+        builder.Services.AddScoped<SessionTokens>();
+        builder.Services.AddAuthorization();
+        builder.Services.AddAuthentication(BearerAuthentication.Scheme_)
+            .AddScheme<AuthenticationSchemeOptions, BearerAuthentication>(BearerAuthentication.Scheme_, null);
+    }
+}

@@ -1,0 +1,74 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace Ariya.Data.Accounts;
+
+/// <summary>A person whose mailbox is proven. No row exists before that.</summary>
+public sealed class Account
+{
+    public const string Active = "active";
+    public const string Disabled = "disabled";
+
+    public required Guid Id { get; init; }
+
+    /// <summary>The address as typed at registration: where mail goes.</summary>
+    public required string Email { get; set; }
+
+    /// <summary><see cref="EmailAddress.Canonical"/>; unique.</summary>
+    public required string EmailCanonical { get; set; }
+
+    public required string FirstName { get; set; }
+    public required string LastName { get; set; }
+
+    /// <summary>A PHC string: algorithm, parameters, salt and hash.</summary>
+    public required string PasswordHash { get; set; }
+
+    public List<string> Roles { get; set; } = [];
+    public string Status { get; set; } = Active;
+    public string? Locale { get; set; }
+
+    /// <summary>Raised when the password, the status or the roles change: sessions of an older epoch are dead.</summary>
+    public int AuthEpoch { get; set; } = 1;
+
+    /// <summary>Raised by changes of the profile only: the ETag.</summary>
+    public int Version { get; set; } = 1;
+
+    public DateTimeOffset CreatedAt { get; init; }
+    public DateTimeOffset VerifiedAt { get; init; }
+    public DateTimeOffset PasswordChangedAt { get; set; }
+}
+
+/// <summary>The business side of an account that registered as a vendor.</summary>
+public sealed class Vendor
+{
+    public required Guid AccountId { get; init; }
+    public required string BusinessName { get; set; }
+    public required string Category { get; set; }
+    public DateTimeOffset CreatedAt { get; init; }
+}
+
+internal sealed class AccountConfiguration : IEntityTypeConfiguration<Account>
+{
+    public void Configure(EntityTypeBuilder<Account> builder)
+    {
+        builder.HasIndex(account => account.EmailCanonical).IsUnique();
+        builder.Property(account => account.Status).HasDefaultValue(Account.Active);
+        builder.Property(account => account.Roles).HasDefaultValueSql("'{}'");
+        builder.Property(account => account.AuthEpoch).HasDefaultValue(1);
+        builder.Property(account => account.Version).HasDefaultValue(1);
+        builder.Property(account => account.CreatedAt).HasDefaultValueSql("now()");
+        builder.Property(account => account.VerifiedAt).HasDefaultValueSql("now()");
+        builder.Property(account => account.PasswordChangedAt).HasDefaultValueSql("now()");
+        builder.ToTable(table => table.HasCheckConstraint("ck_accounts_status", "status in ('active', 'disabled')"));
+    }
+}
+
+internal sealed class VendorConfiguration : IEntityTypeConfiguration<Vendor>
+{
+    public void Configure(EntityTypeBuilder<Vendor> builder)
+    {
+        builder.HasKey(vendor => vendor.AccountId);
+        builder.HasOne<Account>().WithOne().HasForeignKey<Vendor>(vendor => vendor.AccountId).OnDelete(DeleteBehavior.Cascade);
+        builder.Property(vendor => vendor.CreatedAt).HasDefaultValueSql("now()");
+    }
+}

@@ -1,0 +1,77 @@
+using System.Text;
+using Ariya.Data.Accounts;
+using Ariya.Data.Audit;
+using Ariya.Data.Keys;
+using Ariya.Data.Outbox;
+using Ariya.Data.Registrations;
+using Ariya.Data.Sessions;
+using Ariya.Data.Tokens;
+using Microsoft.EntityFrameworkCore;
+
+namespace Ariya.Data;
+
+/// <summary>
+/// The schema. Statements that decide something under concurrency are written as SQL beside the endpoint or loop that
+/// owns them (<see cref="Sql"/>); EF Core makes the migrations and does the plain reads and inserts.
+/// </summary>
+public sealed class AriyaDbContext(DbContextOptions<AriyaDbContext> options) : DbContext(options)
+{
+    /// <summary>The connection string's name, here and in the application model.</summary>
+    public const string ConnectionName = "ariyadb";
+
+    public DbSet<Registration> Registrations => Set<Registration>();
+    public DbSet<Account> Accounts => Set<Account>();
+    public DbSet<Vendor> Vendors => Set<Vendor>();
+    public DbSet<SignInFailure> SignInFailures => Set<SignInFailure>();
+    public DbSet<Session> Sessions => Set<Session>();
+    public DbSet<OneTimeToken> OneTimeTokens => Set<OneTimeToken>();
+    public DbSet<OutboxMessage> OutboxMessages => Set<OutboxMessage>();
+    public DbSet<OutboxAttempt> OutboxAttempts => Set<OutboxAttempt>();
+    public DbSet<AuditEvent> AuditEvents => Set<AuditEvent>();
+    public DbSet<SigningKey> SigningKeys => Set<SigningKey>();
+    public DbSet<DeploymentSetting> DeploymentSettings => Set<DeploymentSetting>();
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        modelBuilder.ApplyConfigurationsFromAssembly(typeof(AriyaDbContext).Assembly);
+        foreach (var entity in modelBuilder.Model.GetEntityTypes())
+        {
+            entity.SetTableName(SnakeCase(entity.GetTableName()!));
+            foreach (var property in entity.GetProperties())
+            {
+                property.SetColumnName(SnakeCase(property.Name));
+            }
+
+            foreach (var key in entity.GetKeys())
+            {
+                key.SetName(SnakeCase(key.GetName()!));
+            }
+
+            foreach (var foreignKey in entity.GetForeignKeys())
+            {
+                foreignKey.SetConstraintName(SnakeCase(foreignKey.GetConstraintName()!));
+            }
+
+            foreach (var index in entity.GetIndexes())
+            {
+                index.SetDatabaseName(SnakeCase(index.GetDatabaseName()!));
+            }
+        }
+    }
+
+    private static string SnakeCase(string name)
+    {
+        var snake = new StringBuilder(name.Length + 8);
+        foreach (var (index, letter) in name.Index())
+        {
+            if (char.IsUpper(letter) && index > 0 && name[index - 1] != '_' && !char.IsUpper(name[index - 1]))
+            {
+                snake.Append('_');
+            }
+
+            snake.Append(char.ToLowerInvariant(letter));
+        }
+
+        return snake.ToString();
+    }
+}

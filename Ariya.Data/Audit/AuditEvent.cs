@@ -1,0 +1,45 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace Ariya.Data.Audit;
+
+/// <summary>
+/// One security-relevant step, written in the transaction of that step. Holds no secret and no address: an account id,
+/// or the HMAC of an address that has no account.
+/// </summary>
+public sealed class AuditEvent
+{
+    public required Guid Id { get; init; }
+    public DateTimeOffset At { get; init; }
+
+    /// <summary>One of <see cref="AuditKinds"/>.</summary>
+    public required string Kind { get; init; }
+
+    public Guid? AccountId { get; init; }
+    public Guid? SessionId { get; init; }
+    public byte[]? AddressKey { get; init; }
+    public string? Network { get; init; }
+    public string? UserAgent { get; init; }
+
+    /// <summary>Short and fixed: a reason or a count, never what a caller typed.</summary>
+    public string? Detail { get; init; }
+}
+
+/// <summary>The kinds of audit events; once released never renamed.</summary>
+public static class AuditKinds
+{
+    public const string RegistrationRequested = "registration.requested";
+    public const string EmailVerified = "email.verified";
+    public const string SignedIn = "session.signed_in";
+    public const string SignInFailed = "session.sign_in_failed";
+}
+
+internal sealed class AuditEventConfiguration : IEntityTypeConfiguration<AuditEvent>
+{
+    public void Configure(EntityTypeBuilder<AuditEvent> builder)
+    {
+        builder.Property(audit => audit.At).HasDefaultValueSql("clock_timestamp()");
+        builder.HasIndex(audit => new { audit.AccountId, audit.At });
+        builder.HasIndex(audit => audit.At);
+    }
+}

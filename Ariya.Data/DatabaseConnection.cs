@@ -1,0 +1,34 @@
+using Npgsql;
+
+namespace Ariya.Data;
+
+/// <summary>What every connection of the product has in common, whoever made the connection string.</summary>
+public static class DatabaseConnection
+{
+    /// <summary>
+    /// Adds what the statements rely on: automatic preparation (about twice the throughput), no reset between leases
+    /// (the program sets no session state), 5 s for a statement or a lock. Values in the connection string win over these.
+    /// </summary>
+    /// <param name="connectionString">An Npgsql connection string.</param>
+    /// <param name="applicationName">Shown in <c>pg_stat_activity</c>.</param>
+    public static string Tune(string connectionString, string applicationName)
+    {
+        var builder = new NpgsqlConnectionStringBuilder(connectionString);
+        Default("Max Auto Prepare", 100);
+        Default("Auto Prepare Min Usages", 2);
+        Default("No Reset On Close", true);
+        Default("Timeout", 5);
+        Default("Command Timeout", 10);
+        Default("Application Name", applicationName);
+        Default("Options", "-c statement_timeout=5000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000");
+        return builder.ConnectionString;
+
+        void Default(string keyword, object value)
+        {
+            if (!builder.ShouldSerialize(keyword))
+            {
+                builder[keyword] = value;
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+using System.Data;
+using System.Runtime.CompilerServices;
+using System.Text;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace Ariya.Data;
+
+/// <summary>
+/// One SQL statement with its values as parameters: <c>$"… where id = {id}"</c> is sent as <c>… where id = $1</c>.
+/// The text is the same on every call, so the server's plan and Npgsql's automatic preparation are reused.
+/// </summary>
+[InterpolatedStringHandler]
+public sealed class SqlText
+{
+    private readonly StringBuilder _text;
+
+    public SqlText(int literalLength, int formattedCount)
+    {
+        _text = new StringBuilder(literalLength + (formattedCount * 4));
+        Parameters = new List<NpgsqlParameter>(formattedCount);
+    }
+
+    internal List<NpgsqlParameter> Parameters { get; }
+
+    internal string Text => _text.ToString();
+
+    public void AppendLiteral(string literal) => _text.Append(literal);
+
+    public void AppendFormatted<T>(T value)
+    {
+        Parameters.Add(new NpgsqlParameter { Value = (object?)value ?? DBNull.Value });
+        _text.Append('$').Append(Parameters.Count);
+    }
+}
+
+/// <summary>Runs <see cref="SqlText"/> on the context's connection: one round trip a call, no change tracking.</summary>
+public static class Sql
+{
+    /// <summary>Runs one statement and reads its rows. A statement outside a transaction is its own commit.</summary>
+    public static async Task<List<T>> QueryAsync<T>(
+        this AriyaDbContext db, SqlText sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
+    {
+        await using var lease = await ConnectionLease.OpenAsync(db, cancellationToken);
+        await using var command = Command(lease.Connection, sql);
+        await using var reader = await command.ExecuteReaderAsync(CommandBehavior.Default, cancellationToken);
+        var rows = new List<T>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            rows.Add(read(reader));
+        }
+
+        return rows;
+    }
+
+    /// <summary>Runs one statement and reads at most one row; a default value when there is none.</summary>
+    public static async Task<T?> QueryFirstAsync<T>(
+        this AriyaDbContext db, SqlText sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
+    {
+        return (await db.QueryAsync(sql, read, cancellationToken)).FirstOrDefault();
+    }
+
+    /// <summary>Runs one statement; the number of rows it touched.</summary>
+    public static async Task<int> ExecuteAsync(this AriyaDbContext db, SqlText sql, CancellationToken cancellationToken)
+    {
+        await using var lease = await ConnectionLease.OpenAsync(db, cancellationToken);
+        await using var command = Command(lease.Connection, sql);
+        return await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>
+    /// Runs statements in one round trip and one commit, or none of them, and reads the rows of the last. A batch is one
+    /// implicit transaction; each statement sees what the ones before it did and what others committed meanwhile.
+    /// </summary>
+    public static async Task<List<T>> QueryBatchAsync<T>(
+        this AriyaDbContext db, IReadOnlyList<SqlText> statements, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
+    {
+        await using var lease = await ConnectionLease.OpenAsync(db, cancellationToken);
+        await using var batch = new NpgsqlBatch(lease.Connection);
+        foreach (var statement in statements)
+        {
+            var command = new NpgsqlBatchCommand(statement.Text);
+            command.Parameters.AddRange(statement.Parameters.ToArray());
+            batch.BatchCommands.Add(command);
+        }
+
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        for (var statement = 1; statement < statements.Count; statement++)
+        {
+            await reader.NextResultAsync(cancellationToken);
+        }
+
+        var rows = new List<T>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            rows.Add(read(reader));
+        }
+
+        return rows;
+    }
+
+    /// <summary>The value of a column that may be null.</summary>
+    public static T? GetNullable<T>(this NpgsqlDataReader reader, string column)
+    {
+        var ordinal = reader.GetOrdinal(column);
+        return reader.IsDBNull(ordinal) ? default : reader.GetFieldValue<T>(ordinal);
+    }
+
+    /// <summary>The value of a column that is never null.</summary>
+    public static T Get<T>(this NpgsqlDataReader reader, string column) => reader.GetFieldValue<T>(reader.GetOrdinal(column));
+
+    private static NpgsqlCommand Command(NpgsqlConnection connection, SqlText sql)
+    {
+#pragma warning disable CA2100 // The text is made of literals of the program: SqlText turns every value into a parameter.
+        var command = new NpgsqlCommand(sql.Text, connection);
+#pragma warning restore CA2100
+        command.Parameters.AddRange(sql.Parameters.ToArray());
+        return command;
+    }
+
+    private sealed class ConnectionLease(AriyaDbContext db) : IAsyncDisposable
+    {
+        public NpgsqlConnection Connection => (NpgsqlConnection)db.Database.GetDbConnection();
+
+        public static async Task<ConnectionLease> OpenAsync(AriyaDbContext db, CancellationToken cancellationToken)
+        {
+            await db.Database.OpenConnectionAsync(cancellationToken);
+            return new ConnectionLease(db);
+        }
+
+        public ValueTask DisposeAsync() => new(db.Database.CloseConnectionAsync());
+    }
+}

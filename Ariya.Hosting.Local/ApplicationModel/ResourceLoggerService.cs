@@ -1,0 +1,122 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+
+namespace Aspire.Hosting.ApplicationModel;
+
+public readonly record struct LogLine(int LineNumber, string Content, bool IsErrorMessage);
+
+/// <summary>The console of every resource: its last 2,000 lines, and every new one for those who watch.</summary>
+public class ResourceLoggerService
+{
+    internal const int KeptLines = 2000;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, ResourceConsole> _consoles = new(StringComparer.OrdinalIgnoreCase);
+
+    public ILogger GetLogger(IResource resource) => GetLogger(resource.Name);
+
+    public ILogger GetLogger(string resourceName) => new ConsoleLogger(this, resourceName);
+
+    public IAsyncEnumerable<IReadOnlyList<LogLine>> WatchAsync(IResource resource) => WatchAsync(resource.Name);
+
+    public async IAsyncEnumerable<IReadOnlyList<LogLine>> WatchAsync(
+        string resourceName, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var channel = Channel.CreateBounded<LogLine>(
+            new BoundedChannelOptions(KeptLines) { FullMode = BoundedChannelFullMode.DropOldest });
+        LogLine[] kept;
+        lock (_gate)
+        {
+            var console = Console(resourceName);
+            kept = [.. console.Lines];
+            console.Watchers.Add(channel);
+        }
+
+        try
+        {
+            if (kept.Length > 0)
+            {
+                yield return kept;
+            }
+
+            while (await channel.Reader.WaitToReadAsync(cancellationToken))
+            {
+                var lines = new List<LogLine>();
+                while (channel.Reader.TryRead(out var line))
+                {
+                    lines.Add(line);
+                }
+
+                yield return lines;
+            }
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                Console(resourceName).Watchers.Remove(channel);
+            }
+        }
+    }
+
+    internal void Append(string resourceName, string content, bool isError)
+    {
+        lock (_gate)
+        {
+            var console = Console(resourceName);
+            foreach (var text in content.Split('\n'))
+            {
+                var line = new LogLine(++console.Count, text.TrimEnd('\r'), isError);
+                console.Lines.Enqueue(line);
+                if (console.Lines.Count > KeptLines)
+                {
+                    console.Lines.Dequeue();
+                }
+
+                console.Watchers.ForEach(w => w.Writer.TryWrite(line));
+            }
+        }
+    }
+
+    internal IReadOnlyList<string> LastLines(string resourceName, int count)
+    {
+        lock (_gate)
+        {
+            return [.. Console(resourceName).Lines.TakeLast(count).Select(l => l.Content)];
+        }
+    }
+
+    private ResourceConsole Console(string resourceName)
+    {
+        if (!_consoles.TryGetValue(resourceName, out var console))
+        {
+            _consoles[resourceName] = console = new ResourceConsole();
+        }
+
+        return console;
+    }
+
+    private sealed class ResourceConsole
+    {
+        public int Count { get; set; }
+
+        public Queue<LogLine> Lines { get; } = [];
+
+        public List<Channel<LogLine>> Watchers { get; } = [];
+    }
+
+    private sealed class ConsoleLogger(ResourceLoggerService consoles, string resourceName) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel != LogLevel.None;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            var text = formatter(state, exception);
+            consoles.Append(resourceName, exception is null ? text : $"{text}\n{exception}", logLevel >= LogLevel.Error);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using Aspire.Hosting.ApplicationModel;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Ariya.Hosting.Local.Page;
+
+/// <summary>
+/// The page of the host: what runs, how it is, its console, and start, stop and restart. For the one who started the host, on
+/// this machine: see <see cref="PageGuard"/>.
+/// </summary>
+internal sealed class HostPage : IHostedService, IAsyncDisposable
+{
+    private const string DefaultUrl = "http://localhost:15000";
+
+    private readonly DistributedApplicationModel _model;
+    private readonly ResourceCommandService _commands;
+    private readonly ResourceFeed _feed;
+    private readonly PageGuard _guard = new(NewToken(), NewToken());
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly int _port;
+    private WebApplication? _server;
+
+    public HostPage(
+        DistributedApplicationModel model,
+        ResourceNotificationService notifications,
+        ResourceLoggerService consoles,
+        ResourceCommandService commands,
+        IConfiguration configuration)
+    {
+        _model = model;
+        _commands = commands;
+        _feed = new ResourceFeed(model, notifications, consoles);
+        _port = PortOf(configuration["ASPNETCORE_URLS"]);
+    }
+
+    /// <summary>The address to open, with the token that lets a browser in.</summary>
+    public string Url => $"http://localhost:{_port}/?t={_guard.StartToken}";
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        // Nothing of the host's own settings reaches this server: no address, no folder, no logging.
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+        {
+            EnvironmentName = Environments.Production,
+            ContentRootPath = AppContext.BaseDirectory,
+        });
+        builder.Configuration.Sources.Clear();
+        builder.Logging.ClearProviders();
+        builder.Services.AddSingleton<IHostLifetime, HostedLifetime>();
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(2));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.ListenLocalhost(_port);
+        });
+
+        var server = builder.Build();
+        server.Use(_guard.CheckAsync);
+        server.MapGet("/", ShowAsync);
+        server.MapGet("/events", Events);
+        server.MapPost("/resources/{name}/{command}", ExecuteAsync);
+        await server.StartAsync(cancellationToken);
+        _server = server;
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        // Open event streams end first, or the server would wait for them.
+        await _stopping.CancelAsync();
+        if (_server is not null)
+        {
+            await _server.StopAsync(cancellationToken);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_server is not null)
+        {
+            await _server.DisposeAsync();
+        }
+
+        _stopping.Dispose();
+    }
+
+    private static async Task ShowAsync(HttpContext context)
+    {
+        using var resource = typeof(HostPage).Assembly.GetManifestResourceStream("page.html")!;
+        using var reader = new StreamReader(resource);
+        var nonce = NewToken();
+        context.Response.Headers.ContentSecurityPolicy =
+            $"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
+            + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        context.Response.ContentType = "text/html; charset=utf-8";
+        var html = await reader.ReadToEndAsync(context.RequestAborted);
+        await context.Response.WriteAsync(html.Replace("{nonce}", nonce, StringComparison.Ordinal), context.RequestAborted);
+    }
+
+    /// <summary>One stream per window: the state of all resources and the console of the one that is shown.</summary>
+    private ServerSentEventsResult<object> Events(HttpContext context, string? console)
+    {
+        var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _stopping.Token);
+        context.Response.RegisterForDispose(ending);
+        return TypedResults.ServerSentEvents(_feed.ReadAsync(console, ending.Token));
+    }
+
+    private async Task ExecuteAsync(HttpContext context, string name, string command)
+    {
+        if (!_model.Resources.TryGetByName(name, out var resource) || command is not ("start" or "stop" or "restart"))
+        {
+            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            return;
+        }
+
+        // A closed window does not undo the command half way.
+        var result = await _commands.ExecuteCommandAsync(resource, command, _stopping.Token);
+        context.Response.StatusCode = result.Success ? StatusCodes.Status204NoContent : StatusCodes.Status409Conflict;
+        if (!result.Success)
+        {
+            context.Response.ContentType = "application/json";
+            await context.Response.WriteAsync(JsonSerializer.Serialize(result.Message), context.RequestAborted);
+        }
+    }
+
+    private static int PortOf(string? urls)
+    {
+        var first = (urls ?? DefaultUrl).Split(';').FirstOrDefault(url => url.StartsWith("http://", StringComparison.OrdinalIgnoreCase));
+        // `http://*:15000` is no address that Uri reads; the host part does not matter here.
+        return BindingAddress.Parse(first ?? DefaultUrl).Port;
+    }
+
+    private static string NewToken()
+    {
+        return Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+    }
+
+    /// <summary>The host decides when the page ends; the default lifetime would listen to signals of its own.</summary>
+    private sealed class HostedLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken)
+        {
+            return Task.CompletedTask;
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken)
+        {
+            return Task.CompletedTask;
+        }
+    }
+}

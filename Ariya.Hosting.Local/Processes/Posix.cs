@@ -1,0 +1,50 @@
+using System.Runtime.InteropServices;
+
+namespace Ariya.Hosting.Local.Processes;
+
+internal static class Posix
+{
+    public const int Interrupt = 2;
+    public const int Quit = 3;
+    public const int Kill = 9;
+    public const int Terminate = 15;
+
+    public static int ParentId => getppid();
+
+    public static int EffectiveUserId => geteuid();
+
+    /// <summary>Signals every process of the group that <paramref name="leader"/> leads; false when there is none left.</summary>
+    public static bool SignalGroup(int leader, int signal)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(leader, 1);
+        return kill(-leader, signal) == 0;
+    }
+
+    public static bool Signal(int processId, int signal)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(processId, 1);
+        return kill(processId, signal) == 0;
+    }
+
+    /// <summary>The arguments of a running process, empty when it is gone or not ours to read.</summary>
+    public static string[] CommandLineOf(int processId)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{processId}/cmdline").Split('\0', StringSplitOptions.RemoveEmptyEntries);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int kill(int processId, int signal);
+
+    [DllImport("libc")]
+    private static extern int getppid();
+
+    [DllImport("libc")]
+    private static extern int geteuid();
+}

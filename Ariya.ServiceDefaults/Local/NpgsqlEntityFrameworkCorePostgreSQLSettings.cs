@@ -1,0 +1,12 @@
+namespace Aspire.Npgsql.EntityFrameworkCore.PostgreSQL;
+
+/// <summary>The settings of the Aspire client integration of the same name.</summary>
+public sealed class NpgsqlEntityFrameworkCorePostgreSQLSettings
+{
+    public string? ConnectionString { get; set; }
+    public bool DisableRetry { get; set; }
+    public bool DisableHealthChecks { get; set; }
+    public bool DisableTracing { get; set; }
+    public bool DisableMetrics { get; set; }
+    public int? CommandTimeout { get; set; }
+}

@@ -1,0 +1,94 @@
+using System.Diagnostics;
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using StackExchange.Redis;
+
+namespace Ariya.Tests.ServiceDefaults;
+
+public sealed class HealthEndpointTests
+{
+    [Theory]
+    [InlineData("/alive")]
+    [InlineData("/health")]
+    public async Task AProbeInProductionIsOneUncachedWord(string path)
+    {
+        await using var host = await StartAsync(_ => { });
+
+        using var answer = await host.Client.GetAsync(path);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal("Healthy", await answer.Content.ReadAsStringAsync());
+        Assert.True(answer.Headers.CacheControl?.NoStore);
+    }
+
+    [Fact]
+    public async Task AnAwayDatabaseMakesItUnreadyButNotDead()
+    {
+        var port = WebHost.ClosedPort();
+        await using var host = await StartAsync(builder => AddDatabase(builder, port));
+
+        using var ready = await host.Client.GetAsync("/health");
+        using var alive = await host.Client.GetAsync("/alive");
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+        Assert.Equal("Unhealthy", await ready.Content.ReadAsStringAsync());
+        Assert.Equal(HttpStatusCode.OK, alive.StatusCode);
+    }
+
+    [Fact]
+    public async Task AHangingDatabaseIsReportedWithoutWaitingForIt()
+    {
+        using var server = WebHost.StartSilentServer();
+        await using var host = await StartAsync(builder => AddDatabase(builder, WebHost.PortOf(server)));
+
+        var started = Stopwatch.GetTimestamp();
+        using var ready = await host.Client.GetAsync("/health");
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+        // The driver's own time-out is 15 s.
+        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(5));
+    }
+
+    [Fact]
+    public async Task AnAwayRedisLeavesItReadyAndDoesNotHoldUpTheStart()
+    {
+        using var server = WebHost.StartSilentServer();
+        var started = Stopwatch.GetTimestamp();
+        await using var host = await StartAsync(
+            builder =>
+            {
+                builder.Configuration["ConnectionStrings:cache"] = $"127.0.0.1:{WebHost.PortOf(server)}";
+                builder.AddRedisClient("cache");
+            },
+            app => Assert.False(app.Services.GetRequiredService<IConnectionMultiplexer>().IsConnected));
+        var elapsed = Stopwatch.GetElapsedTime(started);
+
+        using var ready = await host.Client.GetAsync("/health");
+
+        Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
+        // The client's own time-out for a connection is 5 s.
+        Assert.InRange(elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(4.5));
+    }
+
+    private static void AddDatabase(WebApplicationBuilder builder, int port)
+    {
+        builder.Configuration["ConnectionStrings:ariyadb"] = $"Host=127.0.0.1;Port={port};Username=u;Password=p;Database=d";
+        builder.AddNpgsqlDbContext<EmptyContext>("ariyadb");
+    }
+
+    private static Task<WebHost> StartAsync(Action<WebApplicationBuilder> configure, Action<WebApplication>? use = null)
+    {
+        return WebHost.StartAsync(
+            builder => configure(builder.AddServiceDefaults()),
+            app =>
+            {
+                app.MapDefaultEndpoints();
+                use?.Invoke(app);
+            });
+    }
+
+    private sealed class EmptyContext(DbContextOptions<EmptyContext> options) : DbContext(options);
+}

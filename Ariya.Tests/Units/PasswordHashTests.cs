@@ -1,0 +1,63 @@
+using Ariya.Data.Passwords;
+
+namespace Ariya.Tests.Units;
+
+public sealed class PasswordHashTests
+{
+    public static TheoryData<string> Algorithms => [.. new[] { PasswordHash.Argon2id, PasswordHash.Pbkdf2 }.Where(PasswordHash.CanCompute)];
+
+    [Theory]
+    [MemberData(nameof(Algorithms))]
+    public void AHashKnowsItsPasswordAndNoOther(string algorithm)
+    {
+        var stored = PasswordHash.Create(algorithm, "correct horse battery staple");
+        Assert.Equal(algorithm, PasswordHash.AlgorithmOf(stored));
+        Assert.True(PasswordHash.Verify(stored, "correct horse battery staple"));
+        Assert.False(PasswordHash.Verify(stored, "correct horse battery stapl"));
+        Assert.False(PasswordHash.Verify(stored, ""));
+        Assert.NotEqual(stored, PasswordHash.Create(algorithm, "correct horse battery staple"));
+        Assert.False(PasswordHash.NeedsRehash(stored, algorithm));
+    }
+
+    [Theory]
+    [MemberData(nameof(Algorithms))]
+    public void EveryCharacterCountsBeyondSeventyTwoBytes(string algorithm)
+    {
+        var common = new string('x', 72);
+        Assert.False(PasswordHash.Verify(PasswordHash.Create(algorithm, common + "12345678"), common + "87654321"));
+    }
+
+    [Theory]
+    [MemberData(nameof(Algorithms))]
+    public void OneKeyboardsAccentIsAnothers(string algorithm) =>
+        Assert.True(PasswordHash.Verify(PasswordHash.Create(algorithm, "caf\u00E9 au lait noir"), "cafe\u0301 au lait noir"));
+
+    [Fact]
+    public void WeakerParametersAndOtherAlgorithmsAreRehashed()
+    {
+        var salt = Convert.ToBase64String(new byte[16]).TrimEnd('=');
+        var hash = Convert.ToBase64String(new byte[32]).TrimEnd('=');
+        Assert.True(PasswordHash.NeedsRehash($"$pbkdf2-sha512$i=100000${salt}${hash}", PasswordHash.Pbkdf2));
+        Assert.True(PasswordHash.NeedsRehash($"$argon2id$v=19$m=19456,t=1,p=1${salt}${hash}", PasswordHash.Argon2id));
+        Assert.True(PasswordHash.NeedsRehash($"$pbkdf2-sha512$i=220000${salt}${hash}", PasswordHash.Argon2id));
+        Assert.False(PasswordHash.NeedsRehash($"$argon2id$v=19$m=65536,t=3,p=1${salt}${hash}", PasswordHash.Argon2id));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("plain")]
+    [InlineData("$argon2id$v=19$m=4294967295,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4")]
+    [InlineData("$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$")]
+    [InlineData("$pbkdf2-sha512$i=999999999$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4")]
+    public void AStoredTextThatIsNoHashIsAnErrorAndNoWrongPassword(string stored) =>
+        Assert.Throws<FormatException>(() => PasswordHash.Verify(stored, "password"));
+
+    [Fact]
+    public void Argon2idAgreesWithThePublishedVector()
+    {
+        if (PasswordHash.CanCompute(PasswordHash.Argon2id))
+        {
+            Assert.True(PasswordHash.Verify("$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4", "password"));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Ariya.Worker.Mail;
+
+/// <summary>A reply with all its lines: <c>250-first</c>, <c>250 last</c>.</summary>
+internal sealed record SmtpReply(int Code, IReadOnlyList<string> Lines)
+{
+    public bool IsPositive => Code is >= 200 and < 300;
+
+    public override string ToString() => $"{Code} {string.Join(' ', Lines)}";
+}
+
+/// <summary>Commands and replies on a socket: one write a command, bounded lines, a time limit on each exchange.</summary>
+internal sealed class SmtpWire : IAsyncDisposable
+{
+    private const int MaxLine = 8192;
+    private const int MaxLines = 128;
+
+    private readonly byte[] _buffer = new byte[MaxLine];
+    private readonly Socket _socket;
+    private Stream _stream;
+    private int _start;
+    private int _end;
+
+    private SmtpWire(Socket socket)
+    {
+        _socket = socket;
+        _stream = new NetworkStream(socket, ownsSocket: true);
+    }
+
+    public static async Task<SmtpWire> ConnectAsync(SmtpSettings settings, CancellationToken cancellationToken)
+    {
+        using var limit = Limit(settings.CommandTimeout, cancellationToken);
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(settings.Host, settings.Port, limit.Token);
+            var wire = new SmtpWire(socket);
+            if (settings.Security == SmtpSecurity.Implicit)
+            {
+                await wire.StartTlsAsync(settings.Host, limit.Token);
+            }
+
+            return wire;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Turns to TLS; the certificate must be valid for the host.</summary>
+    public async Task StartTlsAsync(string host, CancellationToken cancellationToken)
+    {
+        if (_start != _end)
+        {
+            // Bytes that came before the handshake would be read as if they had come under TLS.
+            throw new SmtpRelayException("the relay sent more than its answer to STARTTLS");
+        }
+
+        var tls = new SslStream(_stream);
+        await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = host }, cancellationToken);
+        _stream = tls;
+    }
+
+    public async Task<SmtpReply> CommandAsync(string command, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        if (command.AsSpan().ContainsAny('\r', '\n', '\0'))
+        {
+            throw new SmtpRelayException("a command of several lines is not sent");
+        }
+
+        using var limit = Limit(timeout, cancellationToken);
+        await _stream.WriteAsync(Encoding.UTF8.GetBytes(command + "\r\n"), limit.Token);
+        return await ReadAsync(limit.Token);
+    }
+
+    /// <summary>Sends a message whose lines end in CRLF, dots doubled (RFC 5321 section 4.5.2), and waits for the verdict.</summary>
+    public async Task<SmtpReply> ContentAsync(string message, TimeSpan timeout, TimeSpan acceptance, CancellationToken cancellationToken)
+    {
+        var stuffed = message.Replace("\r\n.", "\r\n..", StringComparison.Ordinal);
+        // One write: message and dot in two would wait for a delayed acknowledgement.
+        var bytes = Encoding.UTF8.GetBytes($"{(stuffed.StartsWith('.') ? "." : "")}{stuffed}\r\n.\r\n");
+        using (var limit = Limit(timeout, cancellationToken))
+        {
+            await _stream.WriteAsync(bytes, limit.Token);
+        }
+
+        // The caller's cancellation does not cut this wait short: a mail that may have been taken is worth knowing about.
+        return await ReadReplyAsync(acceptance, CancellationToken.None);
+    }
+
+    public async Task<SmtpReply> ReadReplyAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using var limit = Limit(timeout, cancellationToken);
+        return await ReadAsync(limit.Token);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stream.DisposeAsync();
+        _socket.Dispose();
+    }
+
+    private async Task<SmtpReply> ReadAsync(CancellationToken cancellationToken)
+    {
+        var lines = new List<string>();
+        while (lines.Count < MaxLines)
+        {
+            var line = await ReadLineAsync(cancellationToken);
+            if (line.Length < 3 || !int.TryParse(line.AsSpan(0, 3), out var code) || (line.Length > 3 && line[3] is not (' ' or '-')))
+            {
+                throw new SmtpRelayException("the relay sent something that is not an SMTP reply");
+            }
+
+            lines.Add(line.Length > 4 ? line[4..] : "");
+            if (line.Length == 3 || line[3] == ' ')
+            {
+                return new SmtpReply(code, lines);
+            }
+        }
+
+        throw new SmtpRelayException("the relay's reply has too many lines");
+    }
+
+    private async Task<string> ReadLineAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var end = _buffer.AsSpan(_start, _end - _start).IndexOf((byte)'\n');
+            if (end >= 0)
+            {
+                var line = Encoding.UTF8.GetString(_buffer, _start, end).TrimEnd('\r');
+                _start += end + 1;
+                return line;
+            }
+
+            _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
+            (_start, _end) = (0, _end - _start);
+            if (_end == _buffer.Length)
+            {
+                throw new SmtpRelayException("the relay's reply has too long a line");
+            }
+
+            var read = await _stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken);
+            _end += read > 0 ? read : throw new IOException("The relay closed the connection.");
+        }
+    }
+
+    private static CancellationTokenSource Limit(TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(timeout);
+        return limit;
+    }
+}

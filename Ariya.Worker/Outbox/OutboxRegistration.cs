@@ -1,0 +1,14 @@
+using System.Security.Cryptography;
+
+namespace Ariya.Worker.Outbox;
+
+internal static class OutboxRegistration
+{
+    public static void AddOutbox(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<OutboxOptions>().BindConfiguration(OutboxOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddScoped<OutboxQueue>();
+        builder.Services.AddSingleton<Func<double>>(() => RandomNumberGenerator.GetInt32(1_000_001) / 1_000_000d);
+        builder.Services.AddHostedService<OutboxDispatcher>();
+    }
+}
