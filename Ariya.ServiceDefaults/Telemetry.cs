@@ -70,8 +70,6 @@ public static class Telemetry
     {
         return app.Use(async (context, next) =>
         {
-            // The exception handler clears the endpoint, so the one that routing chose is kept.
-            var endpoint = context.GetEndpoint();
             var status = StatusCodes.Status500InternalServerError;
             try
             {
@@ -82,8 +80,8 @@ public static class Telemetry
             {
                 if (context.Features.Get<IHttpActivityFeature>()?.Activity is { IsAllDataRequested: true } span)
                 {
-                    endpoint ??= context.Features.Get<IExceptionHandlerFeature>()?.Endpoint ?? context.GetEndpoint();
-                    NameSpan(span, endpoint, status);
+                    // The exception handler takes the endpoint off the request and keeps it in its feature.
+                    NameSpan(span, context.Features.Get<IExceptionHandlerFeature>()?.Endpoint ?? context.GetEndpoint(), status);
                 }
             }
         });

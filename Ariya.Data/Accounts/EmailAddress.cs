@@ -52,7 +52,7 @@ public sealed record EmailAddress
 
         var local = typed[..at];
         var canonicalLocal = local.ToLowerInvariant().Normalize(NormalizationForm.FormC);
-        if (!IsLocalPart(local) || AsciiCount(text[..text.LastIndexOf('@')]) != AsciiCount(canonicalLocal)
+        if (!IsLocalPart(local) || FoldsToAscii(text[..text.LastIndexOf('@')])
             || !TryDomain(typed[(at + 1)..], out var domain))
         {
             return false;
@@ -161,5 +161,7 @@ public sealed record EmailAddress
             && !labels[^1].All(char.IsAsciiDigit);
     }
 
-    private static int AsciiCount(string text) => text.EnumerateRunes().Count(rune => rune.IsAscii);
+    // One by one: the Kelvin sign folds to k, while an e with its accent beside it merely becomes one letter.
+    private static bool FoldsToAscii(string text) => text.EnumerateRunes().Any(rune =>
+        !rune.IsAscii && rune.ToString().Normalize(NormalizationForm.FormC).ToLowerInvariant().Any(char.IsAscii));
 }

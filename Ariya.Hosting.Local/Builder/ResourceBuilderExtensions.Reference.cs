@@ -70,7 +70,8 @@ public static partial class ResourceBuilderExtensions
         this IResourceBuilder<TDestination> builder, string name, Uri uri) where TDestination : IResourceWithEnvironment =>
         builder.WithEnvironment($"services__{name}__default__0", uri.ToString());
 
-    private static void AddEndpoint(EnvironmentCallbackContext context, string service, EndpointAnnotation endpoint, EndpointReference value)
+    private static void AddEndpoint(
+        EnvironmentCallbackContext context, string service, EndpointAnnotation endpoint, EndpointReference value)
     {
         var key = endpoint.Name is "http" or "https" ? endpoint.UriScheme : endpoint.Name;
         for (var index = 0; ; index++)

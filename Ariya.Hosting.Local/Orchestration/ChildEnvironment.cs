@@ -35,7 +35,8 @@ internal static class ChildEnvironment
     }
 
     public static async Task<Dictionary<string, string>> OfAsync(
-        IResource resource, DistributedApplicationExecutionContext execution, ResourceLoggerService consoles, CancellationToken cancellationToken)
+        IResource resource, DistributedApplicationExecutionContext execution, ResourceLoggerService consoles,
+        CancellationToken cancellationToken)
     {
         var context = new EnvironmentCallbackContext(execution, resource, consoles.GetLogger(resource), cancellationToken);
         foreach (var annotation in resource.Annotations.OfType<EnvironmentCallbackAnnotation>().ToList())

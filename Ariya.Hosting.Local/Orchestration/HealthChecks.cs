@@ -60,7 +60,8 @@ internal sealed class RedisHealthCheck(IResourceWithConnectionString resource) :
         var host = colon < 0 ? address : address[..colon];
 
         using var client = new TcpClient();
-        await client.ConnectAsync(host, colon < 0 ? 6379 : int.Parse(address[(colon + 1)..], CultureInfo.InvariantCulture), cancellationToken);
+        var port = colon < 0 ? 6379 : int.Parse(address[(colon + 1)..], CultureInfo.InvariantCulture);
+        await client.ConnectAsync(host, port, cancellationToken);
         await using Stream stream = options.GetValueOrDefault("ssl") == "true" ? new SslStream(client.GetStream()) : client.GetStream();
         if (stream is SslStream tls)
         {
@@ -70,7 +71,8 @@ internal sealed class RedisHealthCheck(IResourceWithConnectionString resource) :
         using var reader = new StreamReader(stream, Encoding.ASCII);
         if (options.TryGetValue("password", out var password))
         {
-            await SendAsync(stream, ["AUTH", .. options.TryGetValue("user", out var user) ? new[] { user } : [], password], cancellationToken);
+            string[] login = options.TryGetValue("user", out var user) ? [user, password] : [password];
+            await SendAsync(stream, ["AUTH", .. login], cancellationToken);
             if (await reader.ReadLineAsync(cancellationToken) is not "+OK" and var refusal)
             {
                 return refusal ?? "nothing";

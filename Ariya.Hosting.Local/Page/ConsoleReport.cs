@@ -92,13 +92,13 @@ internal sealed class ConsoleReport(
         var isStarting = change.Resource is ContainerResource && change.Snapshot.State?.Text == KnownResourceStates.Starting;
         if (isStarting && !_startingConsoles.ContainsKey(name))
         {
+            // The first start only: a later one installs nothing, and would show the old lines again.
             var ending = _startingConsoles[name] = CancellationTokenSource.CreateLinkedTokenSource(ct);
             _ = FollowAsync(name, ending.Token);
         }
-        else if (!isStarting && _startingConsoles.Remove(name, out var ending))
+        else if (!isStarting && _startingConsoles.TryGetValue(name, out var ending))
         {
             ending.Cancel();
-            ending.Dispose();
         }
     }
 

@@ -97,7 +97,7 @@ internal sealed class HostPage : IHostedService, IAsyncDisposable
         using var reader = new StreamReader(resource);
         var nonce = NewToken();
         context.Response.Headers.ContentSecurityPolicy =
-            $"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
+            $"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; "
             + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
         context.Response.ContentType = "text/html; charset=utf-8";
         var html = await reader.ReadToEndAsync(context.RequestAborted);

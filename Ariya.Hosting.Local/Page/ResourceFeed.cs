@@ -92,7 +92,8 @@ internal sealed class ResourceFeed(
                 || KnownResourceStates.TerminalStates.Contains(snapshot.State.Text),
             started = snapshot.StartTimeStamp,
             urls = snapshot.Urls.Select(url => new { name = url.Name, url = mask.Text(url.Url) }),
-            health = snapshot.HealthReports.Select(report => new
+            // What was probed last says nothing of a process that has ended.
+            health = snapshot.HealthReports.Where(_ => snapshot.HealthStatus is not null).Select(report => new
             {
                 name = report.Name,
                 status = report.Status?.ToString() ?? "Unknown",

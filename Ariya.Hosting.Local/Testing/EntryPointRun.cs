@@ -106,7 +106,8 @@ internal sealed class EntryPointRun(Assembly assembly, string[] args, string env
 }
 
 /// <summary>The application that the entry point runs; it ends when that does.</summary>
-internal sealed class EntryPointApplication(DistributedApplication application, EntryPointRun run) : DistributedApplication(application.Host)
+internal sealed class EntryPointApplication(DistributedApplication application, EntryPointRun run)
+    : DistributedApplication(application.Host)
 {
     // The entry point's own Run disposes the host: nothing can be resolved from it then.
     private readonly IHostApplicationLifetime _lifetime = application.Services.GetRequiredService<IHostApplicationLifetime>();

@@ -16,7 +16,8 @@ public class ChildEnvironmentTests
             ["Parameters:postgres-password=p;w", "Parameters:cache_password=redis-pw"]);
         var database = builder.AddPostgres("postgres").WithExplicitStart().AddDatabase("accounts-db", "ariyadb");
         var cache = builder.AddRedis("cache").WithExplicitStart();
-        builder.AddExecutable("program", "env", Path.GetTempPath()).WithReference(database).WithReference(cache).WithReference(cache, connectionName: "limits");
+        builder.AddExecutable("program", "env", Path.GetTempPath())
+            .WithReference(database).WithReference(cache).WithReference(cache, connectionName: "limits");
 
         await using var app = await builder.StartedAsync(deadline.Token);
         await app.EndOfAsync("program", deadline.Token);
@@ -76,7 +77,8 @@ public class ChildEnvironmentTests
     [InlineData("ASPIRE_ALLOW_UNSECURED_TRANSPORT")]
     public void VariablesOfTheHostAndOfOtherServersAreNotInherited(string name)
     {
-        var inherited = ChildEnvironment.InheritedFrom(new Hashtable { [name] = "x", ["PATH"] = "/bin", ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "y" });
+        var inherited = ChildEnvironment.InheritedFrom(
+            new Hashtable { [name] = "x", ["PATH"] = "/bin", ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "y" });
 
         Assert.Equal(["OTEL_EXPORTER_OTLP_ENDPOINT", "PATH"], inherited.Keys.Order());
     }
@@ -102,7 +104,8 @@ public class ChildEnvironmentTests
     {
         using var deadline = ShellModel.Deadline();
         const string Given = "Host=db.example;Database=elsewhere";
-        var builder = DistributedApplicationTestingBuilder.Create([$"ConnectionStrings:ariyadb={Given}", "ConnectionStrings:cache=redis.example:1"]);
+        var builder = DistributedApplicationTestingBuilder.Create(
+            [$"ConnectionStrings:ariyadb={Given}", "ConnectionStrings:cache=redis.example:1"]);
         var database = builder.AddPostgres("postgres").AddDatabase("ariyadb");
         var cache = builder.AddRedis("cache");
         builder.AddExecutable("program", "env", Path.GetTempPath()).WithReference(database).WithReference(cache);

@@ -33,7 +33,8 @@ public class EntryPointTests
         using var deadline = ShellModel.Deadline();
         var apps = await Task.WhenAll(Enumerable.Range(0, 2).Select(async _ =>
         {
-            var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Ariya_AppHost>(["UseVolumes=false"], deadline.Token);
+            var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Ariya_AppHost>(
+                ["UseVolumes=false"], deadline.Token);
             KeepStill(builder);
             return await builder.StartedAsync(deadline.Token);
         }));

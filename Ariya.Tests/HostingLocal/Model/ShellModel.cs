@@ -23,7 +23,8 @@ internal static class ShellModel
         return builder.WithHealthCheck($"{builder.Resource.Name}_probe");
     }
 
-    public static async Task<DistributedApplication> StartedAsync(this IDistributedApplicationTestingBuilder builder, CancellationToken cancel)
+    public static async Task<DistributedApplication> StartedAsync(
+        this IDistributedApplicationTestingBuilder builder, CancellationToken cancel)
     {
         var app = await builder.BuildAsync(cancel);
         try
