@@ -38,11 +38,11 @@ builder.AddProblems();
 builder.AddClientNetworks();
 
 var app = builder.Build();
+app.UseRequestTelemetry();
 app.UseForwardedHeaders();
 app.UseSecurityHeaders();
 app.UseProblems();
 app.UseRouting();
-app.UseRequestTelemetry();
 app.UseAuthentication();
 app.UseAuthorization();
 app.MapDefaultEndpoints();

@@ -142,7 +142,8 @@ internal sealed class Login(
         await db.ExecuteAsync(
             $"""
              with f as (
-               insert into sign_in_failures (key, failures, last_failed_at) values ({known.FailureKey}, 1, clock_timestamp())
+               insert into sign_in_failures (key, address_key, failures, last_failed_at)
+               values ({known.FailureKey}, {addressKeys.Of(email)}, 1, clock_timestamp())
                on conflict (key) do update
                  set failures = sign_in_failures.failures + 1, last_failed_at = clock_timestamp(),
                      delayed_until = case when sign_in_failures.failures + 1 >= {DelayFromFailure} then clock_timestamp()

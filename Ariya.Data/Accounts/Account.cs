@@ -36,6 +36,13 @@ public sealed class Account
     public DateTimeOffset CreatedAt { get; init; }
     public DateTimeOffset VerifiedAt { get; init; }
     public DateTimeOffset PasswordChangedAt { get; set; }
+
+    /// <summary>Raised by every change of the row, so that instances drop what they hold of it.</summary>
+    public DateTimeOffset UpdatedAt { get; set; }
+
+    /// <summary>When, and with which mail, the owner was last told that somebody registered this address again.</summary>
+    public DateTimeOffset? TakenNoticeAt { get; set; }
+    public Guid? TakenNoticeMessageId { get; set; }
 }
 
 /// <summary>The business side of an account that registered as a vendor.</summary>
@@ -59,6 +66,8 @@ internal sealed class AccountConfiguration : IEntityTypeConfiguration<Account>
         builder.Property(account => account.CreatedAt).HasDefaultValueSql("now()");
         builder.Property(account => account.VerifiedAt).HasDefaultValueSql("now()");
         builder.Property(account => account.PasswordChangedAt).HasDefaultValueSql("now()");
+        builder.Property(account => account.UpdatedAt).HasDefaultValueSql("clock_timestamp()");
+        builder.HasIndex(account => account.UpdatedAt);
         builder.ToTable(table => table.HasCheckConstraint("ck_accounts_status", "status in ('active', 'disabled')"));
     }
 }

@@ -12,6 +12,9 @@ public sealed class SignInFailure
     /// <summary>HMAC of the canonical address, and of the network too where that network has its own counter.</summary>
     public required byte[] Key { get; init; }
 
+    /// <summary>HMAC of the canonical address alone: a completed reset ends all counters of the address.</summary>
+    public required byte[] AddressKey { get; init; }
+
     public int Failures { get; set; }
     public DateTimeOffset? DelayedUntil { get; set; }
     public DateTimeOffset LastFailedAt { get; set; }
@@ -22,6 +25,7 @@ internal sealed class SignInFailureConfiguration : IEntityTypeConfiguration<Sign
     public void Configure(EntityTypeBuilder<SignInFailure> builder)
     {
         builder.HasKey(failure => failure.Key);
+        builder.HasIndex(failure => failure.AddressKey);
         builder.HasIndex(failure => failure.LastFailedAt);
     }
 }

@@ -30,8 +30,22 @@ public static class AuditKinds
 {
     public const string RegistrationRequested = "registration.requested";
     public const string EmailVerified = "email.verified";
+    public const string VerificationRequested = "email.verification_requested";
+    public const string CodeFailed = "email.code_failed";
+    public const string RegistrationRejected = "registration.rejected";
     public const string SignedIn = "session.signed_in";
     public const string SignInFailed = "session.sign_in_failed";
+    public const string RefreshRepeated = "session.refresh_repeated";
+    public const string RefreshReused = "session.refresh_reused";
+    public const string RolledBack = "session.rolled_back";
+    public const string SignedOut = "session.signed_out";
+    public const string SessionEnded = "session.ended";
+    public const string OtherSessionsEnded = "session.others_ended";
+    public const string ResetRequested = "password.reset_requested";
+    public const string PasswordReset = "password.reset";
+    public const string PasswordChanged = "password.changed";
+    public const string PasswordRehashed = "password.rehashed";
+    public const string ProfileChanged = "account.profile_changed";
 }
 
 internal sealed class AuditEventConfiguration : IEntityTypeConfiguration<AuditEvent>

@@ -91,6 +91,20 @@ namespace Ariya.Data.Migrations
                         .HasDefaultValue("active")
                         .HasColumnName("status");
 
+                    b.Property<DateTimeOffset?>("TakenNoticeAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("taken_notice_at");
+
+                    b.Property<Guid?>("TakenNoticeMessageId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("taken_notice_message_id");
+
+                    b.Property<DateTimeOffset>("UpdatedAt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("updated_at")
+                        .HasDefaultValueSql("clock_timestamp()");
+
                     b.Property<DateTimeOffset>("VerifiedAt")
                         .ValueGeneratedOnAdd()
                         .HasColumnType("timestamp with time zone")
@@ -110,6 +124,9 @@ namespace Ariya.Data.Migrations
                         .IsUnique()
                         .HasDatabaseName("ix_accounts_email_canonical");
 
+                    b.HasIndex("UpdatedAt")
+                        .HasDatabaseName("ix_accounts_updated_at");
+
                     b.ToTable("accounts", t =>
                         {
                             t.HasCheckConstraint("ck_accounts_status", "status in ('active', 'disabled')");
@@ -121,6 +138,11 @@ namespace Ariya.Data.Migrations
                     b.Property<byte[]>("Key")
                         .HasColumnType("bytea")
                         .HasColumnName("key");
+
+                    b.Property<byte[]>("AddressKey")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("address_key");
 
                     b.Property<DateTimeOffset?>("DelayedUntil")
                         .HasColumnType("timestamp with time zone")
@@ -136,6 +158,9 @@ namespace Ariya.Data.Migrations
 
                     b.HasKey("Key")
                         .HasName("pk_sign_in_failures");
+
+                    b.HasIndex("AddressKey")
+                        .HasDatabaseName("ix_sign_in_failures_address_key");
 
                     b.HasIndex("LastFailedAt")
                         .HasDatabaseName("ix_sign_in_failures_last_failed_at");
@@ -550,11 +575,9 @@ namespace Ariya.Data.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("expires_at");
 
-                    b.Property<int>("ForeignRepeats")
-                        .ValueGeneratedOnAdd()
-                        .HasColumnType("integer")
-                        .HasDefaultValue(0)
-                        .HasColumnName("foreign_repeats");
+                    b.Property<long?>("ForeignRepeatGeneration")
+                        .HasColumnType("bigint")
+                        .HasColumnName("foreign_repeat_generation");
 
                     b.Property<long>("Generation")
                         .ValueGeneratedOnAdd()
@@ -612,6 +635,10 @@ namespace Ariya.Data.Migrations
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("user_agent");
+
+                    b.Property<string>("Verdict")
+                        .HasColumnType("text")
+                        .HasColumnName("verdict");
 
                     b.HasKey("Id")
                         .HasName("pk_sessions");

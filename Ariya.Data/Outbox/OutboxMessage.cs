@@ -74,11 +74,28 @@ public static class OutboxStates
 /// <summary>Kinds of mail; a name is stored in rows, so it is never renamed.</summary>
 public static class MailKinds
 {
-    /// <summary>Somebody registered an address: the mailbox's owner gets a link, or a notice when the address is taken.</summary>
+    /// <summary>
+    /// Somebody registered an address: the mailbox's owner gets a link, or a notice when the address is taken. Payload: registrationId.
+    /// </summary>
     public const string Registration = "mail.registration.v1";
 
-    /// <summary>The mailbox is proven and the account exists.</summary>
+    /// <summary>Somebody asked for the link again. Payload empty; the newest live registration of the recipient is meant.</summary>
+    public const string VerificationAgain = "mail.verification-again.v1";
+
+    /// <summary>The mailbox is proven and the account exists. Payload: accountId.</summary>
     public const string Welcome = "mail.welcome.v1";
+
+    /// <summary>Somebody asked for a new password. Payload empty; the recipient's account is meant, if there is one.</summary>
+    public const string PasswordReset = "mail.password-reset.v1";
+
+    /// <summary>The password was reset or changed. Payload: accountId, how (reset or change), network, userAgent.</summary>
+    public const string PasswordChanged = "mail.password-changed.v1";
+
+    /// <summary>A sign-in from a browser or network not seen before. Payload: accountId, sessionId.</summary>
+    public const string NewSignIn = "mail.new-sign-in.v1";
+
+    /// <summary>A refresh token that had been exchanged came back. Payload: accountId, sessionId.</summary>
+    public const string OldSignInUsed = "mail.old-sign-in-used.v1";
 }
 
 /// <summary>One try to hand a mail to the relay.</summary>

@@ -29,8 +29,13 @@ public sealed class Session
     public string? RotationNetwork { get; set; }
     public string? RotationUserAgent { get; set; }
 
-    /// <summary>Consecutive rotations in which the successor was handed out again to another network.</summary>
-    public int ForeignRepeats { get; set; }
+    /// <summary>
+    /// The generation whose token was last handed out a second time to another network. Twice running is no accident.
+    /// </summary>
+    public long? ForeignRepeatGeneration { get; set; }
+
+    /// <summary>What the last refresh was judged to be: rotate, again, reuse or rolled_back.</summary>
+    public string? Verdict { get; set; }
 
     public required string UserAgent { get; init; }
 
@@ -54,7 +59,6 @@ internal sealed class SessionConfiguration : IEntityTypeConfiguration<Session>
         builder.HasIndex(session => session.RevokedAt).HasFilter("revoked_at is not null");
         builder.HasIndex(session => session.ExpiresAt);
         builder.Property(session => session.Generation).HasDefaultValue(0L);
-        builder.Property(session => session.ForeignRepeats).HasDefaultValue(0);
         builder.Property(session => session.CreatedAt).HasDefaultValueSql("clock_timestamp()");
         builder.Property(session => session.LastUsedAt).HasDefaultValueSql("clock_timestamp()");
         builder.Property(session => session.RotatedAt).HasDefaultValueSql("clock_timestamp()");

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Ariya.Data.Keys;
@@ -23,6 +24,16 @@ public sealed class OneTimeTokenKeys(SecretKeys secrets)
     {
         var mac = Mac(keyId, "link", purpose, salt, messageId, subjectId, address);
         return mac is null ? null : Base64Url.EncodeToString(mac);
+    }
+
+    /// <summary>
+    /// The six digits beside a verification link, or null when the secret is no longer configured. They rest nowhere, not even
+    /// as a hash, which a million tries would open: they are derived again when somebody types them.
+    /// </summary>
+    public string? Code(string keyId, string purpose, ReadOnlySpan<byte> salt, Guid messageId, Guid subjectId, string address)
+    {
+        var mac = Mac(keyId, "code", purpose, salt, messageId, subjectId, address);
+        return mac is null ? null : (BinaryPrimitives.ReadUInt64BigEndian(mac) % 1_000_000).ToString("D6", CultureInfo.InvariantCulture);
     }
 
     /// <summary>What the database keeps of a token; null when the text cannot be a token.</summary>

@@ -34,6 +34,7 @@ public sealed class PostgresRunnerTests : IDisposable
     {
         using var path = new TemporaryFolder();
         path.WriteScript("unshare", "exit 1");
+        _folder.OpenToEveryUser();
         using var host = new SmallHostProcess(["postgres", _folder["data"]], pathPrefix: path.Path);
         var port = await host.NumberAfterAsync("port");
         await host.Output.ContainingAsync("ready to accept connections");

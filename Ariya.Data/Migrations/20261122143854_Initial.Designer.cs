@@ -13,7 +13,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Ariya.Data.Migrations
 {
     [DbContext(typeof(AriyaDbContext))]
-    [Migration("20261122141855_Initial")]
+    [Migration("20261122143854_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -94,6 +94,20 @@ namespace Ariya.Data.Migrations
                         .HasDefaultValue("active")
                         .HasColumnName("status");
 
+                    b.Property<DateTimeOffset?>("TakenNoticeAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("taken_notice_at");
+
+                    b.Property<Guid?>("TakenNoticeMessageId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("taken_notice_message_id");
+
+                    b.Property<DateTimeOffset>("UpdatedAt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("updated_at")
+                        .HasDefaultValueSql("clock_timestamp()");
+
                     b.Property<DateTimeOffset>("VerifiedAt")
                         .ValueGeneratedOnAdd()
                         .HasColumnType("timestamp with time zone")
@@ -113,6 +127,9 @@ namespace Ariya.Data.Migrations
                         .IsUnique()
                         .HasDatabaseName("ix_accounts_email_canonical");
 
+                    b.HasIndex("UpdatedAt")
+                        .HasDatabaseName("ix_accounts_updated_at");
+
                     b.ToTable("accounts", t =>
                         {
                             t.HasCheckConstraint("ck_accounts_status", "status in ('active', 'disabled')");
@@ -124,6 +141,11 @@ namespace Ariya.Data.Migrations
                     b.Property<byte[]>("Key")
                         .HasColumnType("bytea")
                         .HasColumnName("key");
+
+                    b.Property<byte[]>("AddressKey")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("address_key");
 
                     b.Property<DateTimeOffset?>("DelayedUntil")
                         .HasColumnType("timestamp with time zone")
@@ -139,6 +161,9 @@ namespace Ariya.Data.Migrations
 
                     b.HasKey("Key")
                         .HasName("pk_sign_in_failures");
+
+                    b.HasIndex("AddressKey")
+                        .HasDatabaseName("ix_sign_in_failures_address_key");
 
                     b.HasIndex("LastFailedAt")
                         .HasDatabaseName("ix_sign_in_failures_last_failed_at");
@@ -553,11 +578,9 @@ namespace Ariya.Data.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("expires_at");
 
-                    b.Property<int>("ForeignRepeats")
-                        .ValueGeneratedOnAdd()
-                        .HasColumnType("integer")
-                        .HasDefaultValue(0)
-                        .HasColumnName("foreign_repeats");
+                    b.Property<long?>("ForeignRepeatGeneration")
+                        .HasColumnType("bigint")
+                        .HasColumnName("foreign_repeat_generation");
 
                     b.Property<long>("Generation")
                         .ValueGeneratedOnAdd()
@@ -615,6 +638,10 @@ namespace Ariya.Data.Migrations
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("user_agent");
+
+                    b.Property<string>("Verdict")
+                        .HasColumnType("text")
+                        .HasColumnName("verdict");
 
                     b.HasKey("Id")
                         .HasName("pk_sessions");

@@ -29,7 +29,10 @@ namespace Ariya.Data.Migrations
                     version = table.Column<int>(type: "integer", nullable: false, defaultValue: 1),
                     created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false, defaultValueSql: "now()"),
                     verified_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false, defaultValueSql: "now()"),
-                    password_changed_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false, defaultValueSql: "now()")
+                    password_changed_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false, defaultValueSql: "now()"),
+                    updated_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false, defaultValueSql: "clock_timestamp()"),
+                    taken_notice_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    taken_notice_message_id = table.Column<Guid>(type: "uuid", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -145,6 +148,7 @@ namespace Ariya.Data.Migrations
                 columns: table => new
                 {
                     key = table.Column<byte[]>(type: "bytea", nullable: false),
+                    address_key = table.Column<byte[]>(type: "bytea", nullable: false),
                     failures = table.Column<int>(type: "integer", nullable: false),
                     delayed_until = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
                     last_failed_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
@@ -187,7 +191,8 @@ namespace Ariya.Data.Migrations
                     rotation_key = table.Column<byte[]>(type: "bytea", nullable: true),
                     rotation_network = table.Column<string>(type: "text", nullable: true),
                     rotation_user_agent = table.Column<string>(type: "text", nullable: true),
-                    foreign_repeats = table.Column<int>(type: "integer", nullable: false, defaultValue: 0),
+                    foreign_repeat_generation = table.Column<long>(type: "bigint", nullable: true),
+                    verdict = table.Column<string>(type: "text", nullable: true),
                     user_agent = table.Column<string>(type: "text", nullable: false),
                     network = table.Column<string>(type: "text", nullable: false),
                     created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false, defaultValueSql: "clock_timestamp()"),
@@ -256,6 +261,11 @@ namespace Ariya.Data.Migrations
                 table: "accounts",
                 column: "email_canonical",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_accounts_updated_at",
+                table: "accounts",
+                column: "updated_at");
 
             migrationBuilder.CreateIndex(
                 name: "ix_audit_events_account_id_at",
@@ -340,6 +350,11 @@ namespace Ariya.Data.Migrations
                 table: "sessions",
                 column: "revoked_at",
                 filter: "revoked_at is not null");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_sign_in_failures_address_key",
+                table: "sign_in_failures",
+                column: "address_key");
 
             migrationBuilder.CreateIndex(
                 name: "ix_sign_in_failures_last_failed_at",
