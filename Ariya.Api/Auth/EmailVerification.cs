@@ -1,11 +1,11 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
 using Ariya.Api.Http;
 using Ariya.Api.Passwords;
 using Ariya.Data;
 using Ariya.Data.Audit;
 using Ariya.Data.Outbox;
 using Ariya.Data.Tokens;
-using System.Diagnostics;
-using System.Security.Cryptography;
 
 namespace Ariya.Api.Auth;
 

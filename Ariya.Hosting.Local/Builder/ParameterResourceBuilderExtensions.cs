@@ -40,8 +40,15 @@ public static class ParameterResourceBuilderExtensions
     {
         var generated = new GenerateParameterDefault
         {
-            MinLength = 22, Lower = lower, Upper = upper, Numeric = numeric, Special = special,
-            MinLower = minLower, MinUpper = minUpper, MinNumeric = minNumeric, MinSpecial = minSpecial,
+            MinLength = 22,
+            Lower = lower,
+            Upper = upper,
+            Numeric = numeric,
+            Special = special,
+            MinLower = minLower,
+            MinUpper = minUpper,
+            MinNumeric = minNumeric,
+            MinSpecial = minSpecial,
         };
         return WithDefault(builder, name, generated, secret: true, persist: true);
     }

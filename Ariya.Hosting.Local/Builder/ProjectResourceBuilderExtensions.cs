@@ -1,7 +1,7 @@
+using System.Net.Sockets;
 using System.Text.Json;
 using Ariya.Hosting.Local.Orchestration;
 using Aspire.Hosting.ApplicationModel;
-using System.Net.Sockets;
 
 namespace Aspire.Hosting;
 

@@ -17,7 +17,8 @@ internal sealed class PostgresHealthCheck(IResourceWithConnectionString resource
         {
             var settings = new NpgsqlConnectionStringBuilder(await resource.GetConnectionStringAsync(cancellationToken))
             {
-                Pooling = false, Timeout = 3,
+                Pooling = false,
+                Timeout = 3,
             };
             await using var connection = new NpgsqlConnection(settings.ConnectionString);
             await connection.OpenAsync(cancellationToken);

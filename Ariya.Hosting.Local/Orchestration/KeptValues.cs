@@ -57,7 +57,9 @@ internal sealed class KeptValues(string path)
         var temporary = $"{path}.{Environment.ProcessId}.tmp";
         var forItsOwner = new FileStreamOptions
         {
-            Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            Mode = FileMode.Create,
+            Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         };
         using (var stream = new FileStream(temporary, forItsOwner))
         {

@@ -74,8 +74,12 @@ internal sealed class ResourceRun(IResource resource, RunParts parts) : IDisposa
         _ending = new CancellationTokenSource();
         Publish(s => s with
         {
-            State = KnownResourceStates.Starting, ExitCode = null, StartTimeStamp = null, StopTimeStamp = null,
-            HealthReports = [], ResourceReadyEvent = null,
+            State = KnownResourceStates.Starting,
+            ExitCode = null,
+            StartTimeStamp = null,
+            StopTimeStamp = null,
+            HealthReports = [],
+            ResourceReadyEvent = null,
         });
         _life = Task.Run(() => LiveAsync(_ending.Token));
     }
@@ -181,7 +185,9 @@ internal sealed class ResourceRun(IResource resource, RunParts parts) : IDisposa
         var hasFinished = exitCode == 0 && resource is not ContainerResource && !ending.IsCancellationRequested;
         Publish(s => s with
         {
-            State = hasFinished ? KnownResourceStates.Finished : KnownResourceStates.Exited, ExitCode = exitCode, StopTimeStamp = Now,
+            State = hasFinished ? KnownResourceStates.Finished : KnownResourceStates.Exited,
+            ExitCode = exitCode,
+            StopTimeStamp = Now,
         });
         parts.Notifications.TryGetCurrentState(resource.Name, out var last);
         await parts.Eventing.PublishAsync(new ResourceStoppedEvent(resource, parts.Services, last!), CancellationToken.None);

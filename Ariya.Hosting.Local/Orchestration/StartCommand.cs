@@ -75,15 +75,15 @@ internal sealed class StartCommand(
 
     private ServerContext ContextOf(
         ContainerResource container, Dictionary<string, string> given, List<string> arguments, Action<string, bool> log) => new()
-    {
-        ResourceName = container.Name,
-        Image = ImageOf(container),
-        Environment = given,
-        Arguments = arguments,
-        Ports = container.Annotations.OfType<EndpointAnnotation>()
+        {
+            ResourceName = container.Name,
+            Image = ImageOf(container),
+            Environment = given,
+            Arguments = arguments,
+            Ports = container.Annotations.OfType<EndpointAnnotation>()
             .Where(e => e.TargetPort is not null).ToDictionary(e => e.TargetPort!.Value, e => e.AllocatedEndpoint!.Port),
-        DataDirectory = folders.Of(container),
-        IsPersistent = DataFolders.IsKept(container),
-        Log = log,
-    };
+            DataDirectory = folders.Of(container),
+            IsPersistent = DataFolders.IsKept(container),
+            Log = log,
+        };
 }
