@@ -1,4 +1,5 @@
 using Ariya.Api;
+using Ariya.Api.Accounts;
 using Ariya.Api.Auth;
 using Ariya.Api.Http;
 using Ariya.Api.Passwords;
@@ -29,7 +30,10 @@ builder.Services.AddSingleton(new RefreshTokens(SecretSettings.Read(builder.Conf
 builder.Services.AddSingleton<OneTimeTokenKeys>();
 builder.Services.AddSingleton<AddressKeys>();
 builder.Services.AddScoped<EmailVerification>();
+builder.Services.AddScoped<PasswordReset>();
 builder.Services.AddScoped<Login>();
+builder.Services.AddScoped<Refresh>();
+builder.Services.AddScoped<ChangePassword>();
 builder.Services.AddSingleton(PublicUrl.Read(builder.Configuration));
 builder.AddPasswords();
 builder.AddSessions();

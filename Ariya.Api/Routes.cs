@@ -1,6 +1,7 @@
 using Ariya.Api.Accounts;
 using Ariya.Api.Auth;
 using Ariya.Api.Pages;
+using Ariya.Api.WellKnown;
 
 namespace Ariya.Api;
 
@@ -14,15 +15,29 @@ internal static class Routes
         var auth = api.MapGroup("/auth").WithTags("Auth");
         auth.MapPost("/register", Register.HandleAsync).WithName(nameof(Register)).AllowAnonymous();
         auth.MapPost("/verify-email", VerifyEmail.HandleAsync).WithName(nameof(VerifyEmail)).AllowAnonymous();
+        auth.MapPost("/resend-verification", ResendVerification.HandleAsync).WithName(nameof(ResendVerification)).AllowAnonymous();
         auth.MapPost("/login", Login.HandleAsync).WithName(nameof(Login)).AllowAnonymous();
+        auth.MapPost("/refresh", Refresh.HandleAsync).WithName(nameof(Refresh)).AllowAnonymous();
+        auth.MapPost("/logout", Logout.HandleAsync).WithName(nameof(Logout)).AllowAnonymous();
+        auth.MapPost("/forgot-password", ForgotPassword.HandleAsync).WithName(nameof(ForgotPassword)).AllowAnonymous();
+        auth.MapPost("/reset-password", ResetPassword.HandleAsync).WithName(nameof(ResetPassword)).AllowAnonymous();
 
         var account = api.MapGroup("/account").WithTags("Account");
         account.MapGet("", GetAccount.Handle).WithName(nameof(GetAccount));
+        account.MapPatch("", UpdateAccount.HandleAsync).WithName(nameof(UpdateAccount));
+        account.MapPost("/password", ChangePassword.HandleAsync).WithName(nameof(ChangePassword));
+        account.MapGet("/sessions", ListSessions.HandleAsync).WithName(nameof(ListSessions));
+        account.MapDelete("/sessions", EndOtherSessions.HandleAsync).WithName(nameof(EndOtherSessions));
+        account.MapDelete("/sessions/{id:guid}", EndSession.HandleAsync).WithName(nameof(EndSession));
+
+        app.MapGet("/.well-known/jwks.json", Jwks.HandleAsync).WithName(nameof(Jwks)).WithTags("Keys").AllowAnonymous();
 
         // Pages that mailed links open: a GET shows, a POST acts.
         var pages = app.MapGroup("").ExcludeFromDescription().AllowAnonymous();
         pages.MapGet("/verify-email", VerifyEmailPage.Show).WithName(nameof(VerifyEmailPage));
         pages.MapPost("/verify-email", VerifyEmailPage.ActAsync).WithName("VerifyEmailPageAct").DisableAntiforgery();
+        pages.MapGet("/reset-password", ResetPasswordPage.Show).WithName(nameof(ResetPasswordPage));
+        pages.MapPost("/reset-password", ResetPasswordPage.ActAsync).WithName("ResetPasswordPageAct").DisableAntiforgery();
         pages.MapGet("/pages.css", Page.Stylesheet).WithName("PagesStylesheet");
     }
 }

@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
+using System.Text;
 using Ariya.Api.Http;
 using Ariya.Api.Passwords;
 using Ariya.Data;
+using Ariya.Data.Accounts;
 using Ariya.Data.Audit;
 using Ariya.Data.Outbox;
 using Ariya.Data.Tokens;
@@ -23,16 +25,22 @@ internal enum VerificationResult
 }
 
 /// <summary>
-/// Turns a registration into an account when its own mailed token comes back. The link of registration k makes the account
+/// Turns a registration into an account when its own mailed token or code comes back. The mail of registration k makes the account
 /// of registration k and no other, so that nobody ends up with credentials that somebody else chose.
 /// </summary>
-internal sealed class EmailVerification(AriyaDbContext db, PasswordHasher hasher, HashGate gate)
+internal sealed class EmailVerification(
+    AriyaDbContext db, PasswordHasher hasher, HashGate gate, OneTimeTokenKeys tokenKeys, AddressKeys addressKeys)
 {
-    /// <summary>What a token would do, without doing it: for the page that a link opens.</summary>
-    public async Task<VerificationResult> LookAsync(string? token, CancellationToken cancellationToken)
+    private const int MaxCodeAttempts = 5;
+
+    // Wrong codes for an address in 24 hours, after which only the link works: at most 20 in a million guesses a day.
+    private const int MaxCodeFailures = 20;
+
+    /// <summary>What a token would do, without doing it, and the masked address it is for: for the page that a link opens.</summary>
+    public async Task<(VerificationResult Result, string MaskedEmail)> LookAsync(string? token, CancellationToken cancellationToken)
     {
         var found = await FindAsync(token, cancellationToken);
-        return found is null ? VerificationResult.Invalid : Judge(found);
+        return found is null ? (VerificationResult.Invalid, "") : (Judge(found), EmailAddress.Mask(found.Address));
     }
 
     /// <param name="token">From the link.</param>
@@ -42,12 +50,55 @@ internal sealed class EmailVerification(AriyaDbContext db, PasswordHasher hasher
     public async Task<VerificationResult> VerifyAsync(
         string? token, string? password, ClientInfo client, CancellationToken cancellationToken)
     {
-        var found = await FindAsync(token, cancellationToken);
-        if (found is null)
+        return await FindAsync(token, cancellationToken) is { } found
+            ? await ActAsync(found, password, client, cancellationToken)
+            : VerificationResult.Invalid;
+    }
+
+    /// <summary>
+    /// Proves the mailbox with the six digits of its newest mail. Every try is counted and committed before it is judged, for
+    /// an address that nobody registered too; the answer to everything but the right digits is <see cref="VerificationResult.Invalid"/>.
+    /// </summary>
+    public async Task<VerificationResult> VerifyCodeAsync(
+        EmailAddress email, string code, string? password, ClientInfo client, CancellationToken cancellationToken)
+    {
+        var failureKey = addressKeys.OfCodes(email);
+        var found = await CountCodeAsync(email, failureKey, client, cancellationToken);
+        var expected = found is null
+            ? null
+            : tokenKeys.Code(found.KeyId, OneTimeToken.VerifyEmail, found.Salt, found.MessageId, found.SubjectId, found.Address);
+        if (expected is null || !CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(expected), Encoding.UTF8.GetBytes(code)))
         {
             return VerificationResult.Invalid;
         }
 
+        await db.ExecuteAsync($"delete from sign_in_failures where key = {failureKey}", cancellationToken);
+        return await ActAsync(found!, password, client, cancellationToken);
+    }
+
+    /// <summary>"This was not me": the token's registration is deleted and its links end. Nothing is said about other registrations.</summary>
+    public async Task RejectAsync(string? token, ClientInfo client, CancellationToken cancellationToken)
+    {
+        if (await FindAsync(token, cancellationToken) is not { IsConsumed: false } found)
+        {
+            return;
+        }
+
+        await db.ExecuteAsync(
+            $"""
+             with r as (delete from registrations where id = {found.SubjectId} returning id),
+             t as (
+               update one_time_tokens set expires_at = clock_timestamp(), code_expires_at = clock_timestamp()
+               where subject_id = {found.SubjectId} and purpose = {OneTimeToken.VerifyEmail} and consumed_at is null)
+             insert into audit_events (id, kind, address_key, network, user_agent)
+             select {Guid.CreateVersion7()}, {AuditKinds.RegistrationRejected}, {addressKeys.OfCanonical(found.Address)}, {client.Network}, {client.UserAgent}
+             from r
+             """,
+            cancellationToken);
+    }
+
+    private async Task<VerificationResult> ActAsync(FoundToken found, string? password, ClientInfo client, CancellationToken cancellationToken)
+    {
         var judged = Judge(found);
         if (judged == VerificationResult.PasswordRequired && password is not null)
         {
@@ -82,37 +133,67 @@ internal sealed class EmailVerification(AriyaDbContext db, PasswordHasher hasher
 
         return await db.QueryFirstAsync(
             $"""
-             select t.address, t.consumed_at is not null as is_consumed, t.expires_at <= clock_timestamp() as is_expired, r.password_hash,
+             select t.message_id, t.subject_id, t.address, t.salt, t.key_id, t.consumed_at is not null as is_consumed,
+                    t.expires_at <= clock_timestamp() as is_expired, r.password_hash,
                     (select count(*) from registrations x where x.email_canonical = t.address and x.expires_at > clock_timestamp()) as registrations
              from one_time_tokens t
              left join registrations r on r.id = t.subject_id and r.expires_at > clock_timestamp()
              where t.token_hash = {hash} and t.purpose = {OneTimeToken.VerifyEmail}
              """,
-            row => new FoundToken(hash, row.Get<string>("address"), row.Get<bool>("is_consumed"), row.Get<bool>("is_expired"),
-                row.GetNullable<string>("password_hash"), row.Get<long>("registrations")),
-            cancellationToken);
+            FoundToken.Read, cancellationToken);
     }
+
+    // One statement for any address: the address's counter always, the newest mail's where there is one. A mail whose tries or
+    // time are over, or an address with too many wrong codes, finds nothing.
+    private Task<FoundToken?> CountCodeAsync(EmailAddress email, byte[] failureKey, ClientInfo client, CancellationToken cancellationToken) =>
+        db.QueryFirstAsync(
+            $"""
+             with f as (
+               insert into sign_in_failures (key, address_key, failures, last_failed_at)
+               values ({failureKey}, {failureKey}, 1, clock_timestamp())
+               on conflict (key) do update
+                 set failures = case when sign_in_failures.last_failed_at < clock_timestamp() - interval '24 hours' then 1
+                                     else sign_in_failures.failures + 1 end,
+                     last_failed_at = clock_timestamp()
+               returning failures),
+             n as (
+               select message_id from one_time_tokens
+               where purpose = {OneTimeToken.VerifyEmail} and address = {email.Canonical} order by created_at desc limit 1),
+             t as (
+               update one_time_tokens x set code_attempts = x.code_attempts + 1
+               from n, f
+               where x.message_id = n.message_id and x.code_attempts < {MaxCodeAttempts} and x.code_expires_at > clock_timestamp()
+                 and f.failures <= {MaxCodeFailures}
+               returning x.*),
+             e as (
+               insert into audit_events (id, kind, address_key, network, user_agent)
+               values ({Guid.CreateVersion7()}, {AuditKinds.CodeTried}, {addressKeys.Of(email)}, {client.Network}, {client.UserAgent}))
+             select t.message_id, t.subject_id, t.address, t.salt, t.key_id, t.consumed_at is not null as is_consumed,
+                    t.expires_at <= clock_timestamp() as is_expired, r.password_hash,
+                    (select count(*) from registrations x where x.email_canonical = t.address and x.expires_at > clock_timestamp()) as registrations
+             from t
+             left join registrations r on r.id = t.subject_id and r.expires_at > clock_timestamp()
+             """,
+            FoundToken.Read, cancellationToken);
 
     // One commit: the token is used, the account and its vendor exist, every other registration and link of the address is
     // done with, the audit and the welcome mail are written; or nothing is. The advisory lock comes first so that two links
     // of one address, used at once, wait for each other instead of locking each other's tokens crosswise.
     private async Task<VerificationResult> ConsumeAsync(FoundToken found, ClientInfo client, CancellationToken cancellationToken)
     {
-        var accountId = Guid.CreateVersion7();
         var outcome = await db.QueryBatchAsync(
             [
                 $"select pg_advisory_xact_lock(hashtextextended({found.Address}, 0))",
                 $"""
                  with t as (
                    update one_time_tokens set consumed_at = clock_timestamp()
-                   where token_hash = {found.Hash} and purpose = {OneTimeToken.VerifyEmail} and consumed_at is null
-                     and expires_at > clock_timestamp()
+                   where message_id = {found.MessageId} and consumed_at is null and expires_at > clock_timestamp()
                    returning subject_id, address),
                  r as (
                    select x.* from registrations x join t on x.id = t.subject_id where x.expires_at > clock_timestamp()),
                  a as (
                    insert into accounts (id, email, email_canonical, first_name, last_name, password_hash)
-                   select {accountId}, r.email, r.email_canonical, r.first_name, r.last_name, r.password_hash from r
+                   select {Guid.CreateVersion7()}, r.email, r.email_canonical, r.first_name, r.last_name, r.password_hash from r
                    on conflict (email_canonical) do nothing
                    returning id, email_canonical),
                  v as (
@@ -121,7 +202,7 @@ internal sealed class EmailVerification(AriyaDbContext db, PasswordHasher hasher
                  others as (
                    update one_time_tokens x set consumed_at = clock_timestamp() from t
                    where x.purpose = {OneTimeToken.VerifyEmail} and x.address = t.address and x.consumed_at is null
-                     and x.token_hash <> {found.Hash}),
+                     and x.message_id <> {found.MessageId}),
                  d as (delete from registrations x using t where x.email_canonical = t.address),
                  m as (
                    insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, traceparent, salt)
@@ -140,22 +221,21 @@ internal sealed class EmailVerification(AriyaDbContext db, PasswordHasher hasher
         {
             { Created: 1 } => VerificationResult.Verified,
             { Consumed: 1 } => VerificationResult.AlreadyVerified,
-            // Somebody was faster between the look and the update: with this link, or until the link's time was over.
-            _ => Judge((await FindAsync(found, cancellationToken))!) is VerificationResult.AlreadyVerified
-                ? VerificationResult.AlreadyVerified
-                : VerificationResult.Expired,
+            // Somebody was faster between the look and the update: another press of the button, or the clock.
+            _ when await IsConsumedAsync(found.MessageId, cancellationToken) => VerificationResult.AlreadyVerified,
+            _ => VerificationResult.Expired,
         };
     }
 
-    private Task<FoundToken?> FindAsync(FoundToken again, CancellationToken cancellationToken) =>
-        db.QueryFirstAsync(
-            $"""
-             select consumed_at is not null as is_consumed, expires_at <= clock_timestamp() as is_expired
-             from one_time_tokens where token_hash = {again.Hash}
-             """,
-            row => again with { IsConsumed = row.Get<bool>("is_consumed"), IsExpired = row.Get<bool>("is_expired") },
-            cancellationToken);
+    private Task<bool> IsConsumedAsync(Guid messageId, CancellationToken cancellationToken) => db.QueryFirstAsync(
+        $"select consumed_at is not null from one_time_tokens where message_id = {messageId}", row => row.GetBoolean(0), cancellationToken);
 
     private sealed record FoundToken(
-        byte[] Hash, string Address, bool IsConsumed, bool IsExpired, string? PasswordHash, long Registrations);
+        Guid MessageId, Guid SubjectId, string Address, byte[] Salt, string KeyId, bool IsConsumed, bool IsExpired, string? PasswordHash,
+        long Registrations)
+    {
+        public static FoundToken Read(Npgsql.NpgsqlDataReader row) => new(
+            row.Get<Guid>("message_id"), row.Get<Guid>("subject_id"), row.Get<string>("address"), row.Get<byte[]>("salt"), row.Get<string>("key_id"),
+            row.Get<bool>("is_consumed"), row.Get<bool>("is_expired"), row.GetNullable<string>("password_hash"), row.Get<long>("registrations"));
+    }
 }

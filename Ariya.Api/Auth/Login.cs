@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using Ariya.Api.Accounts;
 using Ariya.Api.Http;
@@ -7,6 +8,7 @@ using Ariya.Api.Sessions;
 using Ariya.Data;
 using Ariya.Data.Accounts;
 using Ariya.Data.Audit;
+using Ariya.Data.Outbox;
 using Microsoft.Extensions.Options;
 
 namespace Ariya.Api.Auth;
@@ -23,9 +25,6 @@ public sealed record LoginRequest(string? Email, string? Password);
 internal sealed class Login(
     AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, SessionTokens sessionTokens, IOptions<SessionLifetimeOptions> options)
 {
-    private const int DelayFromFailure = 10;
-    private const int DisableAtFailure = 100;
-
     public static Task<IResult> HandleAsync(LoginRequest request, ClientInfo client, Login login, CancellationToken cancellationToken) =>
         login.SignInAsync(request, client, cancellationToken);
 
@@ -47,6 +46,7 @@ internal sealed class Login(
         }
 
         bool isPassword, isRegistrationPassword;
+        string? betterHash = null;
         using (var place = await gate.EnterAsync(client.Network, cancellationToken))
         {
             if (place is null)
@@ -57,12 +57,16 @@ internal sealed class Login(
             // Both are computed before anything is decided: the number of hashes must not tell which one matched.
             isPassword = known.PasswordHash is { } hash ? PasswordHasher.Verify(hash, password) : hasher.VerifyNobody(password);
             isRegistrationPassword = known.RegistrationHash is { } waiting && PasswordHasher.Verify(waiting, password);
+            if (isPassword && known.RegistrationHash is null && hasher.NeedsRehash(known.PasswordHash!))
+            {
+                betterHash = hasher.Create(password);
+            }
         }
 
         return (isPassword, isRegistrationPassword) switch
         {
             (true, _) when known.Status == Account.Disabled => Problem.AccountDisabled(),
-            (true, _) => await SucceedAsync(known, client, cancellationToken),
+            (true, _) => await SucceedAsync(known, betterHash, client, cancellationToken),
             (_, true) => Problem.EmailNotVerified(),
             _ => await FailAsync(known, email, client, cancellationToken),
         };
@@ -76,7 +80,7 @@ internal sealed class Login(
             $"""
              select a.id, a.email, a.first_name, a.last_name, a.roles, a.locale, a.password_hash, a.status, a.auth_epoch,
                     v.business_name, v.category, r.password_hash as registration_hash, k.key,
-                    case when f.failures >= {DisableAtFailure} then 900
+                    case when f.failures >= {SignInDelay.DisableAtFailure} then {SignInDelay.DisabledRetryAfter}
                          when f.delayed_until > clock_timestamp() then ceil(extract(epoch from f.delayed_until - clock_timestamp()))::int
                          else 0 end as delay_seconds
              from (select {email.Canonical}::text as address) asked
@@ -101,7 +105,7 @@ internal sealed class Login(
             cancellationToken);
     }
 
-    private async Task<IResult> SucceedAsync(Known known, ClientInfo client, CancellationToken cancellationToken)
+    private async Task<IResult> SucceedAsync(Known known, string? betterHash, ClientInfo client, CancellationToken cancellationToken)
     {
         var account = known.Account!;
         var sessionId = Guid.CreateVersion7();
@@ -113,16 +117,27 @@ internal sealed class Login(
              with l as (
                select failures, delayed_until from sign_in_failures where key = {known.FailureKey} for update),
              a as (
-               select id from accounts where id = {account.Id} and auth_epoch = {known.AuthEpoch} and status = 'active' for share),
+               select id, email_canonical from accounts
+               where id = {account.Id} and auth_epoch = {known.AuthEpoch} and status = 'active' for share),
              s as (
                insert into sessions (id, account_id, auth_epoch, nonce, user_agent, network, idle_expires_at, expires_at)
                select {sessionId}, a.id, {known.AuthEpoch}, {nonce}, {client.UserAgent}, {client.Network},
                       clock_timestamp() + {options.Value.IdleLifetime}, clock_timestamp() + {options.Value.AbsoluteLifetime}
                from a
-               where not exists (select 1 from l where failures >= {DisableAtFailure} or delayed_until > clock_timestamp())
+               where not exists (select 1 from l where failures >= {SignInDelay.DisableAtFailure} or delayed_until > clock_timestamp())
                returning id, idle_expires_at, expires_at),
              d as (
                delete from sign_in_failures where key = {known.FailureKey} and exists (select 1 from s)),
+             -- Told when the account was used before, but not from this network and not with this program both.
+             m as (
+               insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, traceparent, salt)
+               select {Guid.CreateVersion7()}, {Guid.CreateVersion7()}, {MailKinds.NewSignIn},
+                      jsonb_build_object('accountId', a.id, 'sessionId', s.id), a.email_canonical, clock_timestamp() + interval '72 hours',
+                      {Activity.Current?.Id}, {RandomNumberGenerator.GetBytes(16)}
+               from s cross join a
+               where exists (select 1 from sessions x where x.account_id = a.id)
+                 and not (exists (select 1 from sessions x where x.account_id = a.id and x.network = {client.Network})
+                   and exists (select 1 from sessions x where x.account_id = a.id and x.user_agent = {client.UserAgent}))),
              e as (
                insert into audit_events (id, kind, account_id, session_id, network, user_agent)
                select {Guid.CreateVersion7()}, {AuditKinds.SignedIn}, {account.Id}, s.id, {client.Network}, {client.UserAgent} from s)
@@ -131,29 +146,34 @@ internal sealed class Login(
             row => new LiveSession(sessionId, 0, nonce, row.Get<DateTimeOffset>("now"),
                 row.Get<DateTimeOffset>("idle_expires_at"), row.Get<DateTimeOffset>("expires_at")),
             cancellationToken);
-        // No row: meanwhile the password was changed, the account disabled or the delay began. To the caller it is a refusal.
-        return session is null
-            ? Problem.InvalidCredentials()
-            : TypedResults.Ok(await sessionTokens.CreateAsync(session, account, cancellationToken));
+        if (session is null)
+        {
+            // Meanwhile the password was changed, the account disabled or the delay began. To the caller it is a refusal.
+            return Problem.InvalidCredentials();
+        }
+
+        if (betterHash is not null)
+        {
+            await RehashAsync(account.Id, known.PasswordHash!, betterHash, client, cancellationToken);
+        }
+
+        return TypedResults.Ok(await sessionTokens.CreateAsync(session, account, cancellationToken));
     }
+
+    // The same password under today's parameters: no epoch, no notice. A change that came first wins.
+    private Task<int> RehashAsync(Guid accountId, string oldHash, string newHash, ClientInfo client, CancellationToken cancellationToken) =>
+        db.ExecuteAsync(
+            $"""
+             with a as (
+               update accounts set password_hash = {newHash} where id = {accountId} and password_hash = {oldHash} returning id)
+             insert into audit_events (id, kind, account_id, network, user_agent)
+             select {Guid.CreateVersion7()}, {AuditKinds.PasswordRehashed}, a.id, {client.Network}, {client.UserAgent} from a
+             """,
+            cancellationToken);
 
     private async Task<IResult> FailAsync(Known known, EmailAddress email, ClientInfo client, CancellationToken cancellationToken)
     {
-        await db.ExecuteAsync(
-            $"""
-             with f as (
-               insert into sign_in_failures (key, address_key, failures, last_failed_at)
-               values ({known.FailureKey}, {addressKeys.Of(email)}, 1, clock_timestamp())
-               on conflict (key) do update
-                 set failures = sign_in_failures.failures + 1, last_failed_at = clock_timestamp(),
-                     delayed_until = case when sign_in_failures.failures + 1 >= {DelayFromFailure} then clock_timestamp()
-                       + least(interval '1 second' * (2 ^ least(sign_in_failures.failures + 1 - {DelayFromFailure}, 10)), interval '15 minutes') end
-                 where sign_in_failures.failures < {DisableAtFailure}
-                   and (sign_in_failures.delayed_until is null or sign_in_failures.delayed_until <= clock_timestamp()))
-             insert into audit_events (id, kind, account_id, address_key, network, user_agent)
-             values ({Guid.CreateVersion7()}, {AuditKinds.SignInFailed}, {known.Account?.Id}, {addressKeys.Of(email)}, {client.Network}, {client.UserAgent})
-             """,
-            cancellationToken);
+        await SignInDelay.CountFailureAsync(db, known.FailureKey, addressKeys.Of(email), known.Account?.Id, client, cancellationToken);
         return Problem.InvalidCredentials();
     }
 

@@ -40,6 +40,11 @@ internal static class Register
             return Problem.Validation(errors);
         }
 
+        if (PasswordBlocklist.Reason(password, email, firstName, lastName) is { } reason)
+        {
+            return Problem.PasswordTooWeak("password", reason);
+        }
+
         await hasher.EnsureReadyAsync(cancellationToken);
         string passwordHash;
         using (var place = await gate.EnterAsync(client.Network, cancellationToken))

@@ -4,10 +4,12 @@ using Ariya.Api.Problems;
 
 namespace Ariya.Api.Auth;
 
-/// <summary>Proves a mailbox.</summary>
+/// <summary>Proves a mailbox, with the token of the mailed link or with the address and the code beside the link.</summary>
 /// <param name="Token">From the mailed link.</param>
 /// <param name="Password">Only after <c>password_required</c>: the password chosen at this registration.</param>
-public sealed record VerifyEmailRequest(string? Token, string? Password);
+/// <param name="Email">With a code: the registered address.</param>
+/// <param name="Code">Six digits from the newest mail.</param>
+public sealed record VerifyEmailRequest(string? Token, string? Password, string? Email, string? Code);
 
 /// <summary>The outcome.</summary>
 /// <param name="Status"><c>verified</c>, or <c>already_verified</c> when a link of this address was used before.</param>
@@ -19,14 +21,24 @@ internal static class VerifyEmail
         VerifyEmailRequest request, ClientInfo client, EmailVerification verification, CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
-        errors.Required("token", request.Token);
         var password = request.Password is null ? null : errors.PresentedPassword("password", request.Password);
+        var isCode = request.Token is null && (request.Email is not null || request.Code is not null);
+        var email = isCode ? errors.Email("email", request.Email) : null;
+        errors.Required(isCode ? "code" : "token", isCode ? request.Code : request.Token);
+        if (!isCode && (request.Email is not null || request.Code is not null))
+        {
+            errors.Add("token", "Send either the token or the address with its code.");
+        }
+
         if (errors.Any)
         {
             return Problem.Validation(errors);
         }
 
-        return await verification.VerifyAsync(request.Token, password, client, cancellationToken) switch
+        var result = isCode
+            ? await verification.VerifyCodeAsync(email!, request.Code!, password, client, cancellationToken)
+            : await verification.VerifyAsync(request.Token, password, client, cancellationToken);
+        return result switch
         {
             VerificationResult.Verified => TypedResults.Ok(new VerifyEmailResponse("verified")),
             VerificationResult.AlreadyVerified => TypedResults.Ok(new VerifyEmailResponse("already_verified")),
@@ -34,7 +46,7 @@ internal static class VerifyEmail
             VerificationResult.PasswordRequired => Problem.PasswordRequired(),
             VerificationResult.WrongPassword => Problem.InvalidCredentials(),
             VerificationResult.Busy => Problem.Busy(),
-            VerificationResult.Invalid => Problem.TokenInvalid(),
+            VerificationResult.Invalid => isCode ? Problem.CodeInvalid() : Problem.TokenInvalid(),
         };
     }
 }

@@ -11,7 +11,12 @@ internal sealed class AddressKeys(SecretKeys secrets)
     private readonly byte[] _addressKey = secrets.Current("address");
     private readonly byte[] _fingerprintKey = secrets.Current("registration-fingerprint");
 
-    public byte[] Of(EmailAddress email) => HMACSHA256.HashData(_addressKey, Encoding.UTF8.GetBytes(email.Canonical));
+    public byte[] Of(EmailAddress email) => OfCanonical(email.Canonical);
+
+    public byte[] OfCanonical(string address) => HMACSHA256.HashData(_addressKey, Encoding.UTF8.GetBytes(address));
+
+    /// <summary>The address's counter of mistyped codes.</summary>
+    public byte[] OfCodes(EmailAddress email) => HMACSHA256.HashData(_addressKey, Encoding.UTF8.GetBytes($"{email.Canonical}\ncodes"));
 
     /// <summary>The address seen from one network.</summary>
     public byte[] Of(EmailAddress email, string network) =>

@@ -1,10 +1,11 @@
 using System.Collections.Frozen;
 using System.Text.Encodings.Web;
+using System.Text.RegularExpressions;
 
 namespace Ariya.Api.Pages;
 
 /// <summary>The pages that mailed links open: embedded HTML without script, every value encoded.</summary>
-internal static class Page
+internal static partial class Page
 {
     private static readonly FrozenDictionary<string, string> s_files = typeof(Page).Assembly.GetManifestResourceNames()
         .Where(name => name.Contains(".Pages.", StringComparison.Ordinal))
@@ -15,12 +16,9 @@ internal static class Page
     /// <param name="values">What stands for <c>{{name}}</c>.</param>
     public static IResult Render(string file, int status = StatusCodes.Status200OK, params (string Name, string Value)[] values)
     {
-        var body = s_files[file];
-        foreach (var (name, value) in values)
-        {
-            body = body.Replace($"{{{{{name}}}}}", HtmlEncoder.Default.Encode(value), StringComparison.Ordinal);
-        }
-
+        var byName = values.ToDictionary(value => value.Name, value => value.Value);
+        // One pass: what stands in a value is never looked at as a place.
+        var body = Place().Replace(s_files[file], place => HtmlEncoder.Default.Encode(byName[place.Groups[1].Value]));
         return Results.Text(s_files["Layout.html"].Replace("{{content}}", body, StringComparison.Ordinal), "text/html; charset=utf-8", statusCode: status);
     }
 
@@ -36,6 +34,22 @@ internal static class Page
     /// </summary>
     public static bool IsOwnForm(HttpRequest request) =>
         request.Headers["Sec-Fetch-Site"].ToString() is "" or "same-origin" or "none";
+
+    /// <summary>303: the browser follows with a GET, and the address it keeps carries no token.</summary>
+    public static IResult SeeOther(string location) => new SeeOtherResult(location);
+
+    [GeneratedRegex(@"\{\{(\w+)\}\}")]
+    private static partial Regex Place();
+
+    private sealed class SeeOtherResult(string location) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            httpContext.Response.StatusCode = StatusCodes.Status303SeeOther;
+            httpContext.Response.Headers.Location = location;
+            return Task.CompletedTask;
+        }
+    }
 
     private static string Read(string resource)
     {

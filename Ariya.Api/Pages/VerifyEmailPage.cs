@@ -20,14 +20,16 @@ internal static class VerifyEmailPage
             {
                 "verified" => Page.Render("VerifyEmailDone.html"),
                 "already-verified" => Page.Render("VerifyEmailAlready.html"),
+                "rejected" => Page.Render("VerifyEmailRejected.html"),
                 "expired" => Page.Render("VerifyEmailExpired.html", StatusCodes.Status400BadRequest),
                 _ => Page.Render("VerifyEmailInvalid.html", StatusCodes.Status400BadRequest),
             };
         }
 
-        return await verification.LookAsync(token, cancellationToken) switch
+        var (judged, email) = await verification.LookAsync(token, cancellationToken);
+        return judged switch
         {
-            VerificationResult.Verified => Page.Render("VerifyEmail.html", values: ("token", token)),
+            VerificationResult.Verified => Page.Render("VerifyEmail.html", values: [("token", token), ("email", email)]),
             VerificationResult.PasswordRequired => Page.Render("VerifyEmailPassword.html", values: [("token", token), ("message", "")]),
             VerificationResult.AlreadyVerified => Page.Render("VerifyEmailAlready.html"),
             VerificationResult.Expired => Page.Render("VerifyEmailExpired.html", StatusCodes.Status400BadRequest),
@@ -45,6 +47,12 @@ internal static class VerifyEmailPage
 
         var form = await request.ReadFormAsync(cancellationToken);
         var token = form["token"].ToString();
+        if (form["action"] == "reject")
+        {
+            await verification.RejectAsync(token, client, cancellationToken);
+            return Page.SeeOther($"{Path}?result=rejected");
+        }
+
         var password = form["password"] is [{ Length: > 0 and <= Passwords.Passwords.MaxLength } typed] ? typed : null;
         return await verification.VerifyAsync(token, password, client, cancellationToken) switch
         {
@@ -59,15 +67,5 @@ internal static class VerifyEmailPage
         };
     }
 
-    private static SeeOtherResult SeeOther(string result) => new($"{Path}?result={result}");
-
-    private sealed class SeeOtherResult(string location) : IResult
-    {
-        public Task ExecuteAsync(HttpContext httpContext)
-        {
-            httpContext.Response.StatusCode = StatusCodes.Status303SeeOther;
-            httpContext.Response.Headers.Location = location;
-            return Task.CompletedTask;
-        }
-    }
+    private static IResult SeeOther(string result) => Page.SeeOther($"{Path}?result={result}");
 }

@@ -16,6 +16,9 @@ internal sealed class PasswordHasher(IServiceScopeFactory scopes)
 
     public static bool Verify(string stored, string password) => PasswordHash.Verify(stored, password);
 
+    /// <summary>Whether a stored hash is weaker than a new one would be.</summary>
+    public bool NeedsRehash(string stored) => PasswordHash.NeedsRehash(stored, Current.Algorithm);
+
     /// <summary>The cost of a check for an address without an account; never true.</summary>
     public bool VerifyNobody(string password) => PasswordHash.Verify(Current.NobodysHash, password) && false;
 

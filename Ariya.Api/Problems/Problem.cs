@@ -25,13 +25,28 @@ internal static class Problem
 
     public static ProblemHttpResult TokenExpired() => Create(400, "token_expired", "This link has expired. Ask for a new mail.");
 
+    public static ProblemHttpResult TokenUsed() => Create(400, "token_used", "This link was used before. Ask for a new mail.");
+
+    /// <summary>Wrong, too late, tried too often, or nobody ever asked for it: one answer for all.</summary>
+    public static ProblemHttpResult CodeInvalid() => Create(400, "code_invalid", "This code is not valid. Use the newest mail, or its link.");
+
+    public static ProblemHttpResult PasswordTooWeak(string field, string reason) => Create(400, "password_too_weak", reason,
+        extensions: new() { ["errors"] = new Dictionary<string, string[]> { [field] = [reason] } });
+
     public static ProblemHttpResult InvalidCredentials() => Create(401, "invalid_credentials", "The e-mail address or the password is wrong.");
 
     public static ProblemHttpResult Unauthenticated() => Create(401, "unauthenticated", "Sign in to use this.");
 
+    /// <summary>Every refusal of a refresh token: over, unknown, exchanged before. Which of them it was stands in the audit.</summary>
+    public static ProblemHttpResult SessionEnded() => Create(401, "session_ended", "This session is over. Sign in again.");
+
     public static ProblemHttpResult EmailNotVerified() => Create(403, "email_not_verified", "Open the link in the mail we sent to finish registering.");
 
     public static ProblemHttpResult AccountDisabled() => Create(403, "account_disabled", "This account is disabled.");
+
+    public static ProblemHttpResult NotFound() => Create(404, "not_found", "There is nothing here for you.");
+
+    public static ProblemHttpResult PreconditionFailed() => Create(412, "precondition_failed", "The account was changed meanwhile. Read it again.");
 
     public static ProblemHttpResult PasswordRequired() => Create(409, "password_required",
         "This address was registered more than once. Send the password chosen at this registration too.");

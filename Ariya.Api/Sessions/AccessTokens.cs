@@ -15,6 +15,7 @@ internal sealed class AccessTokens(SigningKeyRing keys, PublicUrl url, IOptions<
     public const string Audience = "ariya";
     private const string TokenType = "at+jwt";
     private const string SessionClaim = "sid";
+    private const int MaxTokenLength = 2048;
     private static readonly TimeSpan s_skew = TimeSpan.FromSeconds(10);
 
     private readonly JsonWebTokenHandler _handler = new() { SetDefaultTimesOnTokenCreation = false, MapInboundClaims = false };
@@ -52,13 +53,18 @@ internal sealed class AccessTokens(SigningKeyRing keys, PublicUrl url, IOptions<
     /// <summary>Null for anything but a live token of this deployment.</summary>
     public async Task<AccessToken?> ReadAsync(string token, CancellationToken cancellationToken)
     {
+        if (token.Length > MaxTokenLength)
+        {
+            return null;
+        }
+
         var result = await _handler.ValidateTokenAsync(token, new TokenValidationParameters
         {
             ValidTypes = [TokenType],
             ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256],
             ValidIssuer = url.Issuer,
             ValidAudience = Audience,
-            IssuerSigningKeys = await keys.VerifiersAsync(cancellationToken),
+            IssuerSigningKeys = await keys.VerifiersAsync(KidOf(token), cancellationToken),
             RequireSignedTokens = true,
             RequireExpirationTime = true,
             LifetimeValidator = (notBefore, expires, _, _) => IsAlive(notBefore, expires),
@@ -69,6 +75,9 @@ internal sealed class AccessTokens(SigningKeyRing keys, PublicUrl url, IOptions<
                 ? new AccessToken(accountId, sessionId, result.SecurityToken.ValidTo)
                 : null;
     }
+
+    private string? KidOf(string token) =>
+        _handler.CanReadToken(token) ? _handler.ReadJsonWebToken(token).Kid : null;
 
     private bool IsAlive(DateTime? notBefore, DateTime? expires)
     {

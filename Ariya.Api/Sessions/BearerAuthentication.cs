@@ -20,7 +20,7 @@ internal sealed record Caller(Guid SessionId, AccountBody Account, int Version)
 /// session's, as one read of PostgreSQL says.
 /// </summary>
 internal sealed class BearerAuthentication(
-    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, AccessTokens tokens, AriyaDbContext db)
+    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, AccessTokens tokens, CallerCache cache, AriyaDbContext db)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public const string Scheme_ = "Bearer";
@@ -33,8 +33,8 @@ internal sealed class BearerAuthentication(
             return AuthenticateResult.NoResult();
         }
 
-        var token = await tokens.ReadAsync(header["Bearer ".Length..].Trim(), Context.RequestAborted);
-        var caller = token is null ? null : await LiveCallerAsync(token);
+        var token = header["Bearer ".Length..].Trim();
+        var caller = cache.Find(token) ?? await CheckAsync(token);
         if (caller is null)
         {
             return AuthenticateResult.Fail("The token is not valid, or its session is over.");
@@ -50,6 +50,22 @@ internal sealed class BearerAuthentication(
         var sentToken = Request.Headers.ContainsKey(HeaderNames.Authorization);
         Response.Headers.WWWAuthenticate = sentToken ? "Bearer error=\"invalid_token\"" : "Bearer";
         return Problem.Unauthenticated().ExecuteAsync(Context);
+    }
+
+    private async Task<Caller?> CheckAsync(string token)
+    {
+        var read = await tokens.ReadAsync(token, Context.RequestAborted);
+        var caller = read is null ? null : await LiveCallerAsync(read);
+        if (caller is null)
+        {
+            cache.Forget(token);
+        }
+        else
+        {
+            cache.Keep(token, read!.ExpiresAt, caller);
+        }
+
+        return caller;
     }
 
     private Task<Caller?> LiveCallerAsync(AccessToken token)

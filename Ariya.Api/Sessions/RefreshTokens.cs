@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
 using Ariya.Data.Keys;
 
 namespace Ariya.Api.Sessions;
@@ -19,6 +20,7 @@ internal sealed class RefreshTokens(SecretKeys secrets)
     private const int MacLength = 32;
     private const string Label = "refresh-token";
 
+    private readonly byte[] _rotationKey = secrets.Current("refresh-rotation");
     private readonly List<byte[]> _keys = [.. secrets.KeyIds.Select(id => secrets.Find(id, Label)!)];
 
     public string Create(Guid sessionId, long generation, ReadOnlySpan<byte> nonce)
@@ -54,6 +56,9 @@ internal sealed class RefreshTokens(SecretKeys secrets)
 
         return null;
     }
+
+    /// <summary>What a session keeps of the Idempotency-Key of its last rotation.</summary>
+    public byte[] RotationKey(string idempotencyKey) => HMACSHA256.HashData(_rotationKey, Encoding.UTF8.GetBytes(idempotencyKey));
 
     private static void Mac(byte[] key, Guid sessionId, long generation, ReadOnlySpan<byte> nonce, Span<byte> destination)
     {

@@ -8,6 +8,9 @@ internal static class Sessions
     {
         builder.Services.AddOptions<SessionLifetimeOptions>().BindConfiguration(SessionLifetimeOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton<SigningKeyRing>();
+        builder.Services.AddSingleton<SessionMetrics>();
+        builder.Services.AddSingleton<CallerCache>();
+        builder.Services.AddHostedService<ChangeWatch>();
         builder.Services.AddSingleton<AccessTokens>();
         builder.Services.AddScoped<SessionTokens>();
         builder.Services.AddAuthorization();

@@ -11,6 +11,12 @@ internal sealed class SigningKeyRing(IServiceScopeFactory scopes, SecretKeys sec
 {
     private static readonly TimeSpan s_rereadAfter = TimeSpan.FromMinutes(1);
 
+    // A token may carry a key this process has not read yet, but a stranger's made-up key must not cost a read each time.
+    private static readonly TimeSpan s_rereadForUnknown = TimeSpan.FromSeconds(5);
+
+    // A retired key is published until its last token is dead: lifetime at most an hour, skew, and time to read the list.
+    private static readonly TimeSpan s_publishedAfterRetirement = TimeSpan.FromMinutes(66);
+
     private readonly SemaphoreSlim _reading = new(1);
     private volatile Reading? _last;
 
@@ -25,15 +31,25 @@ internal sealed class SigningKeyRing(IServiceScopeFactory scopes, SecretKeys sec
     }
 
     /// <summary>The keys whose tokens may still be alive.</summary>
-    public async ValueTask<IReadOnlyList<SecurityKey>> VerifiersAsync(CancellationToken cancellationToken) =>
-        [.. (await KeysAsync(cancellationToken)).Select(key => key.Key)];
+    /// <param name="wanted">The key that a token names: reads again, though not at every request, when it is not among them.</param>
+    /// <param name="cancellationToken">Ends a wait for the database.</param>
+    public async ValueTask<IReadOnlyList<ECDsaSecurityKey>> VerifiersAsync(string? wanted, CancellationToken cancellationToken)
+    {
+        var keys = await KeysAsync(cancellationToken);
+        if (wanted is not null && !keys.Any(key => key.Key.KeyId == wanted))
+        {
+            keys = await KeysAsync(cancellationToken, s_rereadForUnknown);
+        }
+
+        return [.. keys.Select(key => key.Key)];
+    }
 
     public void Dispose() => _reading.Dispose();
 
-    private async ValueTask<IReadOnlyList<RingKey>> KeysAsync(CancellationToken cancellationToken)
+    private async ValueTask<IReadOnlyList<RingKey>> KeysAsync(CancellationToken cancellationToken, TimeSpan? maxAge = null)
     {
         var last = _last;
-        if (last is not null && clock.GetElapsedTime(last.At) < s_rereadAfter)
+        if (last is not null && clock.GetElapsedTime(last.At) < (maxAge ?? s_rereadAfter))
         {
             return last.Keys;
         }
@@ -57,7 +73,9 @@ internal sealed class SigningKeyRing(IServiceScopeFactory scopes, SecretKeys sec
     private async Task<IReadOnlyList<RingKey>> ReadAsync(IReadOnlyList<RingKey> known, CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
+        var oldest = clock.GetUtcNow() - s_publishedAfterRetirement;
         var rows = await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().SigningKeys.AsNoTracking()
+            .Where(key => key.RetiredAt == null || key.RetiredAt > oldest)
             .OrderBy(key => key.SignsFrom).ToListAsync(cancellationToken);
         return [.. rows.Select(row => Open(row, known)).OfType<RingKey>()];
     }

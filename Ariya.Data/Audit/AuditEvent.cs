@@ -31,7 +31,7 @@ public static class AuditKinds
     public const string RegistrationRequested = "registration.requested";
     public const string EmailVerified = "email.verified";
     public const string VerificationRequested = "email.verification_requested";
-    public const string CodeFailed = "email.code_failed";
+    public const string CodeTried = "email.code_tried";
     public const string RegistrationRejected = "registration.rejected";
     public const string SignedIn = "session.signed_in";
     public const string SignInFailed = "session.sign_in_failed";

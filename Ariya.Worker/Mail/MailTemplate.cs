@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.Encodings.Web;
+using System.Text.RegularExpressions;
 
 namespace Ariya.Worker.Mail;
 
@@ -7,7 +8,7 @@ namespace Ariya.Worker.Mail;
 /// A pair of embedded files, <c>Name.html</c> and <c>Name.txt</c>, with <c>{{value}}</c> places. Values are data: encoded in HTML,
 /// and on one line in text.
 /// </summary>
-internal sealed class MailTemplate
+internal sealed partial class MailTemplate
 {
     private static readonly Assembly s_assembly = typeof(MailTemplate).Assembly;
     private static readonly string s_layout = Read("Layout.html");
@@ -23,15 +24,14 @@ internal sealed class MailTemplate
 
     public (string Html, string Text) Render(params IReadOnlyList<(string Name, string Value)> values)
     {
-        var (html, text) = (_html, _text);
-        foreach (var (name, value) in values)
-        {
-            html = html.Replace($"{{{{{name}}}}}", HtmlEncoder.Default.Encode(value), StringComparison.Ordinal);
-            text = text.Replace($"{{{{{name}}}}}", value.ReplaceLineEndings(" "), StringComparison.Ordinal);
-        }
-
-        return (html, text);
+        var byName = values.ToDictionary(value => value.Name, value => value.Value);
+        // One pass: what stands in a value is never looked at as a place.
+        return (Place().Replace(_html, place => HtmlEncoder.Default.Encode(byName[place.Groups[1].Value])),
+            Place().Replace(_text, place => byName[place.Groups[1].Value].ReplaceLineEndings(" ")));
     }
+
+    [GeneratedRegex(@"\{\{(\w+)\}\}")]
+    private static partial Regex Place();
 
     private static string Read(string file)
     {

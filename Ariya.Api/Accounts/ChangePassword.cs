@@ -1,0 +1,135 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Ariya.Api.Http;
+using Ariya.Api.Passwords;
+using Ariya.Api.Problems;
+using Ariya.Api.Sessions;
+using Ariya.Data;
+using Ariya.Data.Accounts;
+using Ariya.Data.Audit;
+using Ariya.Data.Outbox;
+using Ariya.Data.Tokens;
+
+namespace Ariya.Api.Accounts;
+
+/// <summary>Changes the password of the signed-in account.</summary>
+/// <param name="CurrentPassword">The one in use.</param>
+/// <param name="NewPassword">15 to 256 characters.</param>
+public sealed record ChangePasswordRequest(string? CurrentPassword, string? NewPassword);
+
+/// <summary>
+/// A stolen access token must not become a way to guess the password, so wrong ones count as they do at sign-in. The session
+/// that asks lives on; every other one ends.
+/// </summary>
+internal sealed class ChangePassword(AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys)
+{
+    public static Task<IResult> HandleAsync(
+        ChangePasswordRequest request, Caller caller, ClientInfo client, ChangePassword change, CancellationToken cancellationToken) =>
+        change.ChangeAsync(request, caller, client, cancellationToken);
+
+    private async Task<IResult> ChangeAsync(
+        ChangePasswordRequest request, Caller caller, ClientInfo client, CancellationToken cancellationToken)
+    {
+        var errors = new FieldErrors();
+        var current = errors.PresentedPassword("currentPassword", request.CurrentPassword);
+        var wanted = errors.NewPassword("newPassword", request.NewPassword);
+        if (errors.Any)
+        {
+            return Problem.Validation(errors);
+        }
+
+        _ = EmailAddress.TryParse(caller.Account.Email, out var email);
+        if (PasswordBlocklist.Reason(wanted, email!, caller.Account.FirstName, caller.Account.LastName) is { } reason)
+        {
+            return Problem.PasswordTooWeak("newPassword", reason);
+        }
+
+        await hasher.EnsureReadyAsync(cancellationToken);
+        var addressKey = addressKeys.Of(email!);
+        var failureKey = addressKeys.Of(email!, client.Network);
+        var known = await LookUpAsync(caller.Account.Id, failureKey, cancellationToken);
+        if (known is null)
+        {
+            return Problem.Unauthenticated();
+        }
+
+        if (known.DelaySeconds > 0)
+        {
+            return Problem.SignInDelayed(known.DelaySeconds);
+        }
+
+        string? newHash;
+        using (var place = await gate.EnterAsync(client.Network, cancellationToken))
+        {
+            if (place is null)
+            {
+                return Problem.Busy();
+            }
+
+            newHash = PasswordHasher.Verify(known.PasswordHash, current) ? hasher.Create(wanted) : null;
+        }
+
+        if (newHash is null)
+        {
+            await SignInDelay.CountFailureAsync(db, failureKey, addressKey, caller.Account.Id, client, cancellationToken);
+            return Problem.InvalidCredentials();
+        }
+
+        return await ApplyAsync(caller, known.PasswordHash, newHash, failureKey, client, cancellationToken)
+            ? TypedResults.NoContent()
+            : Problem.InvalidCredentials();
+    }
+
+    // Signed in from here, so this network's own counter judges.
+    private Task<Known?> LookUpAsync(Guid accountId, byte[] failureKey, CancellationToken cancellationToken) => db.QueryFirstAsync(
+        $"""
+         select a.password_hash,
+                case when f.failures >= {SignInDelay.DisableAtFailure} then {SignInDelay.DisabledRetryAfter}
+                     when f.delayed_until > clock_timestamp() then ceil(extract(epoch from f.delayed_until - clock_timestamp()))::int
+                     else 0 end as delay_seconds
+         from accounts a left join sign_in_failures f on f.key = {failureKey}
+         where a.id = {accountId} and a.status = 'active'
+         """,
+        row => new Known(row.Get<string>("password_hash"), row.Get<int>("delay_seconds")), cancellationToken);
+
+    // The old hash in WHERE: of two changes at once, the second finds that its current password is not current any more.
+    private async Task<bool> ApplyAsync(
+        Caller caller, string oldHash, string newHash, byte[] failureKey, ClientInfo client, CancellationToken cancellationToken)
+    {
+        var changed = await db.QueryBatchAsync(
+            [
+                $"select 1 from sign_in_failures where key = {failureKey} for update",
+                $"""
+                 update accounts set password_hash = {newHash}, password_changed_at = clock_timestamp(), auth_epoch = auth_epoch + 1,
+                                     updated_at = clock_timestamp()
+                 where id = {caller.Account.Id} and password_hash = {oldHash} and status = 'active'
+                 """,
+                $"""
+                 with a as (
+                   select id, email_canonical, auth_epoch from accounts where id = {caller.Account.Id} and password_hash = {newHash}),
+                 mine as (update sessions x set auth_epoch = a.auth_epoch from a where x.id = {caller.SessionId}),
+                 others as (
+                   update sessions x set revoked_at = clock_timestamp(), revoked_reason = 'password_changed' from a
+                   where x.account_id = a.id and x.id <> {caller.SessionId} and x.revoked_at is null),
+                 t as (
+                   update one_time_tokens x set consumed_at = clock_timestamp() from a
+                   where x.subject_id = a.id and x.purpose = {OneTimeToken.ResetPassword} and x.consumed_at is null),
+                 f as (delete from sign_in_failures x using a where x.key = {failureKey}),
+                 m as (
+                   insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, traceparent, salt)
+                   select {Guid.CreateVersion7()}, {Guid.CreateVersion7()}, {MailKinds.PasswordChanged},
+                          jsonb_build_object('accountId', a.id, 'how', 'change', 'network', {client.Network}::text, 'userAgent', {client.UserAgent}::text),
+                          a.email_canonical, clock_timestamp() + interval '72 hours', {Activity.Current?.Id}, {RandomNumberGenerator.GetBytes(16)}
+                   from a),
+                 e as (
+                   insert into audit_events (id, kind, account_id, session_id, network, user_agent)
+                   select {Guid.CreateVersion7()}, {AuditKinds.PasswordChanged}, a.id, {caller.SessionId}, {client.Network}, {client.UserAgent} from a)
+                 select id from a
+                 """,
+            ],
+            row => row.GetGuid(0), cancellationToken);
+        return changed.Count == 1;
+    }
+
+    private sealed record Known(string PasswordHash, int DelaySeconds);
+}

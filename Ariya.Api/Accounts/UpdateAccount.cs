@@ -1,0 +1,72 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Ariya.Api.Http;
+using Ariya.Api.Problems;
+using Ariya.Api.Sessions;
+using Ariya.Data;
+using Ariya.Data.Audit;
+
+namespace Ariya.Api.Accounts;
+
+/// <summary>Changes to a profile; what is left out or null stays as it is.</summary>
+/// <param name="FirstName">1 to 64 characters.</param>
+/// <param name="LastName">1 to 64 characters.</param>
+/// <param name="Locale">A language tag (BCP 47) such as <c>de</c> or <c>pt-BR</c>.</param>
+/// <param name="Vendor">The whole business; makes one if there was none.</param>
+public sealed record UpdateAccountRequest(string? FirstName, string? LastName, string? Locale, VendorBody? Vendor);
+
+internal static partial class UpdateAccount
+{
+    /// <summary>With <c>If-Match</c> the change is made only to the version the caller has read; a stale one is 412.</summary>
+    public static async Task<IResult> HandleAsync(
+        UpdateAccountRequest request, Caller caller, ClientInfo client, HttpContext http, AriyaDbContext db, CancellationToken cancellationToken)
+    {
+        var errors = new FieldErrors();
+        var firstName = request.FirstName is null ? null : errors.Name("firstName", request.FirstName);
+        var lastName = request.LastName is null ? null : errors.Name("lastName", request.LastName);
+        var businessName = request.Vendor is { } vendor ? errors.Name("vendor.businessName", vendor.BusinessName) : null;
+        var category = request.Vendor is not null ? errors.Name("vendor.category", request.Vendor.Category) : null;
+        if (request.Locale is not null && !LanguageTag().IsMatch(request.Locale))
+        {
+            errors.Add("locale", "Use a language tag such as en or pt-BR.");
+        }
+
+        if (errors.Any)
+        {
+            return Problem.Validation(errors);
+        }
+
+        var ifMatch = http.Request.Headers.IfMatch.ToString();
+        int? version = null;
+        if (ifMatch is not ("" or "*"))
+        {
+            // An ETag that is not one of ours matches no version.
+            version = int.TryParse(ifMatch.Trim('"'), NumberStyles.None, CultureInfo.InvariantCulture, out var read) ? read : -1;
+        }
+
+        var updated = await db.QueryFirstAsync(
+            $"""
+             with a as (
+               update accounts
+               set first_name = coalesce({firstName}::text, first_name), last_name = coalesce({lastName}::text, last_name),
+                   locale = coalesce({request.Locale}::text, locale), version = version + 1, updated_at = clock_timestamp()
+               where id = {caller.Account.Id} and status = 'active' and ({version}::int is null or version = {version}::int)
+               returning id, email, first_name, last_name, roles, locale, version),
+             v as (
+               insert into vendors (account_id, business_name, category)
+               select a.id, {businessName}::text, {category}::text from a where {businessName}::text is not null
+               on conflict (account_id) do update set business_name = excluded.business_name, category = excluded.category
+               returning business_name, category),
+             e as (
+               insert into audit_events (id, kind, account_id, session_id, network, user_agent)
+               select {Guid.CreateVersion7()}, {AuditKinds.ProfileChanged}, a.id, {caller.SessionId}, {client.Network}, {client.UserAgent} from a)
+             select a.*, coalesce(v.business_name, b.business_name) as business_name, coalesce(v.category, b.category) as category
+             from a left join v on true left join vendors b on b.account_id = a.id
+             """,
+            row => new Caller(caller.SessionId, AccountBody.Read(row), row.Get<int>("version")), cancellationToken);
+        return updated is null ? Problem.PreconditionFailed() : GetAccount.Handle(updated, http);
+    }
+
+    [GeneratedRegex("^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$", RegexOptions.CultureInvariant)]
+    private static partial Regex LanguageTag();
+}

@@ -1,0 +1,31 @@
+using Ariya.Api.Http;
+using Ariya.Api.Problems;
+using Ariya.Data;
+using Ariya.Data.Audit;
+using Ariya.Data.Outbox;
+
+namespace Ariya.Api.Auth;
+
+/// <summary>A request for a mail with a link to set a new password.</summary>
+/// <param name="Email">The account's address.</param>
+public sealed record ForgotPasswordRequest(string? Email);
+
+internal static class ForgotPassword
+{
+    private static readonly TimeSpan s_deliverWithin = TimeSpan.FromMinutes(60);
+
+    /// <summary>202 for any address. The account, if there is one, is not touched until the link is used.</summary>
+    public static async Task<IResult> HandleAsync(
+        ForgotPasswordRequest request, ClientInfo client, AriyaDbContext db, AddressKeys addressKeys, CancellationToken cancellationToken)
+    {
+        var errors = new FieldErrors();
+        if (errors.Email("email", request.Email) is not { } email)
+        {
+            return Problem.Validation(errors);
+        }
+
+        await db.RequestMailAsync(
+            MailKinds.PasswordReset, s_deliverWithin, AuditKinds.ResetRequested, email, addressKeys.Of(email), client, cancellationToken);
+        return TypedResults.Accepted((string?)null);
+    }
+}

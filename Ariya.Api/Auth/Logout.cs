@@ -1,0 +1,35 @@
+using Ariya.Api.Http;
+using Ariya.Api.Sessions;
+using Ariya.Data;
+using Ariya.Data.Audit;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Ariya.Api.Auth;
+
+/// <summary>A sign-out.</summary>
+/// <param name="RefreshToken">Any refresh token of the session, also one that was exchanged.</param>
+public sealed record LogoutRequest(string? RefreshToken);
+
+internal static class Logout
+{
+    /// <summary>Ends the session of the token. Always 204: somebody who signs out has nothing to learn or to fear.</summary>
+    public static async Task<NoContent> HandleAsync(
+        LogoutRequest request, ClientInfo client, RefreshTokens refreshTokens, AriyaDbContext db, CancellationToken cancellationToken)
+    {
+        if (refreshTokens.Read(request.RefreshToken) is { } presented)
+        {
+            await db.ExecuteAsync(
+                $"""
+                 with s as (
+                   update sessions set revoked_at = clock_timestamp(), revoked_reason = 'signed_out'
+                   where id = {presented.SessionId} and nonce = {presented.Nonce} and revoked_at is null
+                   returning id, account_id)
+                 insert into audit_events (id, kind, account_id, session_id, network, user_agent)
+                 select {Guid.CreateVersion7()}, {AuditKinds.SignedOut}, s.account_id, s.id, {client.Network}, {client.UserAgent} from s
+                 """,
+                cancellationToken);
+        }
+
+        return TypedResults.NoContent();
+    }
+}

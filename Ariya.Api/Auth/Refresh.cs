@@ -1,0 +1,170 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Ariya.Api.Accounts;
+using Ariya.Api.Http;
+using Ariya.Api.Problems;
+using Ariya.Api.Sessions;
+using Ariya.Data;
+using Ariya.Data.Audit;
+using Ariya.Data.Outbox;
+using Microsoft.Extensions.Options;
+
+namespace Ariya.Api.Auth;
+
+/// <summary>An exchange of a refresh token.</summary>
+/// <param name="RefreshToken">The newest one of the session.</param>
+public sealed record RefreshRequest(string? RefreshToken);
+
+/// <summary>
+/// One statement decides, under the row's lock: rotate; hand out the same successor again; end a session whose old token came
+/// back; or notice that the database was set back. Two callers with one token never get two successors, because the
+/// successor is derived and not made.
+/// </summary>
+internal sealed partial class Refresh(
+    AriyaDbContext db, RefreshTokens refreshTokens, SessionTokens sessionTokens, IOptions<SessionLifetimeOptions> options, TimeProvider clock,
+    SessionMetrics metrics, ILogger<Refresh> logger)
+{
+    private const int MaxIdempotencyKeyLength = 255;
+
+    // Long enough for the answer to reach a second tab; a phone that lost the answer repeats with its Idempotency-Key instead.
+    private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_keyedGrace = TimeSpan.FromHours(24);
+
+    public static Task<IResult> HandleAsync(
+        RefreshRequest request, HttpRequest http, ClientInfo client, Refresh refresh, CancellationToken cancellationToken) =>
+        refresh.RefreshAsync(request, http.Headers["Idempotency-Key"].ToString(), client, cancellationToken);
+
+    private async Task<IResult> RefreshAsync(RefreshRequest request, string idempotencyKey, ClientInfo client, CancellationToken cancellationToken)
+    {
+        var errors = new FieldErrors();
+        errors.Required("refreshToken", request.RefreshToken);
+        if (idempotencyKey.Length > MaxIdempotencyKeyLength || idempotencyKey.Any(letter => letter is <= ' ' or > '~'))
+        {
+            errors.Add("Idempotency-Key", $"Use 1 to {MaxIdempotencyKeyLength} visible ASCII characters.");
+        }
+
+        if (errors.Any)
+        {
+            return Problem.Validation(errors);
+        }
+
+        if (refreshTokens.Read(request.RefreshToken) is not { } presented)
+        {
+            return Problem.SessionEnded();
+        }
+
+        var rotationKey = idempotencyKey.Length == 0 ? null : refreshTokens.RotationKey(idempotencyKey);
+        var judged = await JudgeAsync(presented, rotationKey, client, cancellationToken);
+        if (judged is null)
+        {
+            await NoticeMissingAsync(presented, cancellationToken);
+            return Problem.SessionEnded();
+        }
+
+        metrics.Refreshed(judged.Verdict);
+        if (judged.Verdict is "rotate" or "again")
+        {
+            return TypedResults.Ok(await sessionTokens.CreateAsync(judged.Session, judged.Account, cancellationToken));
+        }
+
+        if (judged.Verdict == "rolled_back")
+        {
+            Log.RolledBack(logger, presented.SessionId);
+        }
+
+        return Problem.SessionEnded();
+    }
+
+    // Expiry, epoch and revocation stand in WHERE; the generation only in the CASE, which is evaluated anew on the locked row.
+    // A repeat from another network and another browser is a thief's, and so is one from another network twice running; with
+    // the Idempotency-Key of the exchange it is the owner's, wherever the phone has moved to.
+    private Task<Judged?> JudgeAsync(PresentedRefreshToken presented, byte[]? rotationKey, ClientInfo client, CancellationToken cancellationToken)
+    {
+        return db.QueryFirstAsync(
+            $"""
+             with asked as (
+               select {presented.Generation}::bigint as generation, {rotationKey}::bytea as rotation_key, {client.Network}::text as network,
+                      {client.UserAgent}::text as user_agent),
+             judged as (
+               update sessions s
+               set (verdict, generation, rotated_at, rotation_key, rotation_network, rotation_user_agent, last_used_at, idle_expires_at,
+                    foreign_repeat_generation, revoked_at, revoked_reason) =
+                 (select v.verdict,
+                         case when v.verdict = 'rotate' then s.generation + 1 else s.generation end,
+                         case when v.verdict = 'rotate' then clock_timestamp() else s.rotated_at end,
+                         case when v.verdict = 'rotate' then q.rotation_key else s.rotation_key end,
+                         case when v.verdict = 'rotate' then q.network else s.rotation_network end,
+                         case when v.verdict = 'rotate' then q.user_agent else s.rotation_user_agent end,
+                         case when v.verdict in ('rotate', 'again') then clock_timestamp() else s.last_used_at end,
+                         case when v.verdict = 'rotate' then clock_timestamp() + {options.Value.IdleLifetime} else s.idle_expires_at end,
+                         case when v.verdict = 'again' and q.network <> s.rotation_network then s.generation else s.foreign_repeat_generation end,
+                         case when v.verdict in ('reuse', 'rolled_back') then clock_timestamp() end,
+                         case when v.verdict in ('reuse', 'rolled_back') then v.verdict end
+                  from (select case
+                          when q.generation = s.generation then 'rotate'
+                          when q.generation > s.generation then 'rolled_back'
+                          when q.generation = s.generation - 1 and q.rotation_key = s.rotation_key
+                            and s.rotated_at > clock_timestamp() - {s_keyedGrace} then 'again'
+                          when q.generation = s.generation - 1 and s.rotated_at > clock_timestamp() - {s_grace}
+                            and (q.network = s.rotation_network
+                              or (q.user_agent = s.rotation_user_agent and s.foreign_repeat_generation is distinct from s.generation - 1))
+                            then 'again'
+                          else 'reuse' end as verdict) v)
+               from asked q, accounts a left join vendors b on b.account_id = a.id
+               where s.id = {presented.SessionId} and s.nonce = {presented.Nonce} and s.revoked_at is null
+                 and s.idle_expires_at > clock_timestamp() and s.expires_at > clock_timestamp()
+                 and a.id = s.account_id and a.status = 'active' and a.auth_epoch = s.auth_epoch
+               returning s.id as session_id, s.verdict, s.generation, s.idle_expires_at, s.expires_at, a.id, a.email, a.email_canonical,
+                         a.first_name, a.last_name, a.roles, a.locale, b.business_name, b.category),
+             audited as (
+               insert into audit_events (id, kind, account_id, session_id, network, user_agent)
+               select {Guid.CreateVersion7()}, case j.verdict when 'again' then {AuditKinds.RefreshRepeated}
+                        when 'reuse' then {AuditKinds.RefreshReused} else {AuditKinds.RolledBack} end,
+                      j.id, j.session_id, {client.Network}, {client.UserAgent}
+               from judged j where j.verdict <> 'rotate'),
+             mailed as (
+               insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, traceparent, salt)
+               select {Guid.CreateVersion7()}, {Guid.CreateVersion7()}, {MailKinds.OldSignInUsed},
+                      jsonb_build_object('accountId', j.id, 'sessionId', j.session_id), j.email_canonical,
+                      clock_timestamp() + interval '72 hours', {Activity.Current?.Id}, {RandomNumberGenerator.GetBytes(16)}
+               from judged j where j.verdict = 'reuse')
+             select j.*, clock_timestamp() as now from judged j
+             """,
+            row => new Judged(row.Get<string>("verdict"), AccountBody.Read(row), new LiveSession(
+                presented.SessionId, row.Get<long>("generation"), presented.Nonce, row.Get<DateTimeOffset>("now"),
+                row.Get<DateTimeOffset>("idle_expires_at"), row.Get<DateTimeOffset>("expires_at"))),
+            cancellationToken);
+    }
+
+    // A token that we signed, for a session we have never heard of and that cannot have been cleaned up yet: the database is
+    // older than the token. Off the ordinary way, so a second statement may look.
+    private async Task NoticeMissingAsync(PresentedRefreshToken presented, CancellationToken cancellationToken)
+    {
+        if (SessionBeganAt(presented.SessionId) is not { } began || clock.GetUtcNow() - began > options.Value.AbsoluteLifetime)
+        {
+            return;
+        }
+
+        var isKnown = await db.QueryFirstAsync(
+            $"select exists (select 1 from sessions where id = {presented.SessionId})", row => row.GetBoolean(0), cancellationToken);
+        if (!isKnown)
+        {
+            metrics.Refreshed("rolled_back");
+            Log.RolledBack(logger, presented.SessionId);
+        }
+    }
+
+    // The first 48 bits of a version 7 UUID are milliseconds since 1970.
+    private static DateTimeOffset? SessionBeganAt(Guid sessionId) => sessionId.Version == 7
+        ? DateTimeOffset.FromUnixTimeMilliseconds(Convert.ToInt64(sessionId.ToString("N")[..12], 16))
+        : null;
+
+    private sealed record Judged(string Verdict, AccountBody Account, LiveSession Session);
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Critical,
+            "Session {SessionId} was refreshed further than this database knows: the database was set back. Run: Ariya.Worker after-restore")]
+        public static partial void RolledBack(ILogger logger, Guid sessionId);
+    }
+}
