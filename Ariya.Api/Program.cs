@@ -22,7 +22,8 @@ builder.AddNpgsqlDbContext<AriyaDbContext>(AriyaDbContext.ConnectionName, settin
     settings.DisableRetry = true;
     settings.ConnectionString = settings.ConnectionString is { } connection ? DatabaseConnection.Tune(connection, "ariya-api") : null;
 });
-builder.AddRedisClient("cache");
+// Redis counts and caches and is never waited for.
+builder.AddRedisClient("cache", configureOptions: options => options.ConnectTimeout = 1000);
 
 builder.Services.AddSingleton(TimeProvider.System);
 builder.Services.AddSingleton(SecretSettings.Read(builder.Configuration, SecretSettings.JwtSecret));

@@ -34,9 +34,9 @@ internal static class Routes
 
         // Pages that mailed links open: a GET shows, a POST acts.
         var pages = app.MapGroup("").ExcludeFromDescription().AllowAnonymous();
-        pages.MapGet("/verify-email", VerifyEmailPage.Show).WithName(nameof(VerifyEmailPage));
+        pages.MapGet("/verify-email", VerifyEmailPage.ShowAsync).WithName(nameof(VerifyEmailPage));
         pages.MapPost("/verify-email", VerifyEmailPage.ActAsync).WithName("VerifyEmailPageAct").DisableAntiforgery();
-        pages.MapGet("/reset-password", ResetPasswordPage.Show).WithName(nameof(ResetPasswordPage));
+        pages.MapGet("/reset-password", ResetPasswordPage.ShowAsync).WithName(nameof(ResetPasswordPage));
         pages.MapPost("/reset-password", ResetPasswordPage.ActAsync).WithName("ResetPasswordPageAct").DisableAntiforgery();
         pages.MapGet("/pages.css", Page.Stylesheet).WithName("PagesStylesheet");
     }

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
+using NpgsqlTypes;
 
 namespace Ariya.Data;
 
@@ -29,9 +30,19 @@ public sealed class SqlText
 
     public void AppendFormatted<T>(T value)
     {
-        Parameters.Add(new NpgsqlParameter { Value = (object?)value ?? DBNull.Value });
+        Parameters.Add(value is null ? new NpgsqlParameter { Value = DBNull.Value, NpgsqlDbType = TypeOfNull(typeof(T)) } : new NpgsqlParameter { Value = value });
         _text.Append('$').Append(Parameters.Count);
     }
+
+    // A null without a type keeps a statement from being prepared, and makes it another statement than the one with a value.
+    private static NpgsqlDbType TypeOfNull(Type type) => (Nullable.GetUnderlyingType(type) ?? type) switch
+    {
+        var known when known == typeof(string) => NpgsqlDbType.Text,
+        var known when known == typeof(Guid) => NpgsqlDbType.Uuid,
+        var known when known == typeof(int) => NpgsqlDbType.Integer,
+        var known when known == typeof(byte[]) => NpgsqlDbType.Bytea,
+        var other => throw new NotSupportedException($"Say here which type of the database a null {other.Name} has."),
+    };
 }
 
 /// <summary>Runs <see cref="SqlText"/> on the context's connection: one round trip a call, no change tracking.</summary>
@@ -70,7 +81,8 @@ public static class Sql
 
     /// <summary>
     /// Runs statements in one round trip and one commit, or none of them, and reads the rows of the last. A batch is one
-    /// implicit transaction; each statement sees what the ones before it did and what others committed meanwhile.
+    /// implicit transaction; each statement sees what the ones before it did and what others committed meanwhile. Every
+    /// statement answers rows, if need be by <c>returning</c>: without a result set the ones after it could not be told apart.
     /// </summary>
     public static async Task<List<T>> QueryBatchAsync<T>(
         this AriyaDbContext db, IReadOnlyList<SqlText> statements, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
@@ -87,7 +99,10 @@ public static class Sql
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         for (var statement = 1; statement < statements.Count; statement++)
         {
-            await reader.NextResultAsync(cancellationToken);
+            if (!await reader.NextResultAsync(cancellationToken))
+            {
+                throw new InvalidOperationException("A statement of this batch has no result set: end it with returning.");
+            }
         }
 
         var rows = new List<T>();

@@ -108,7 +108,14 @@ public static class Telemetry
 
     private static TracerProvider BuildTraces(IHostApplicationBuilder builder)
     {
-        return Sdk.CreateTracerProviderBuilder()
+        var traces = Sdk.CreateTracerProviderBuilder();
+        if (string.IsNullOrEmpty(builder.Configuration["OTEL_TRACES_SAMPLER"]))
+        {
+            // By default a caller could say in its traceparent that it is not to be recorded.
+            traces.SetSampler(new AlwaysOnSampler());
+        }
+
+        return traces
             .ConfigureServices(services => services.AddSingleton<IConfiguration>(builder.Configuration))
             .ConfigureResource(resource => Describe(builder, resource))
             .AddSource(s_sources)

@@ -71,7 +71,7 @@ internal sealed class ChangePassword(AriyaDbContext db, PasswordHasher hasher, H
 
         if (newHash is null)
         {
-            await SignInDelay.CountFailureAsync(db, failureKey, addressKey, caller.Account.Id, client, cancellationToken);
+            await SignInDelay.CountFailureAsync(db, [failureKey, addressKey], addressKey, caller.Account.Id, client, cancellationToken);
             return Problem.InvalidCredentials();
         }
 
@@ -103,6 +103,7 @@ internal sealed class ChangePassword(AriyaDbContext db, PasswordHasher hasher, H
                  update accounts set password_hash = {newHash}, password_changed_at = clock_timestamp(), auth_epoch = auth_epoch + 1,
                                      updated_at = clock_timestamp()
                  where id = {caller.Account.Id} and password_hash = {oldHash} and status = 'active'
+                 returning id
                  """,
                 $"""
                  with a as (

@@ -24,6 +24,9 @@ internal enum VerificationResult
     Busy,
 }
 
+/// <summary>What the owner of a mailbox needs to know their own registration from a stranger's.</summary>
+internal sealed record VerificationLook(VerificationResult Result, string MaskedEmail, string Name, string Network, DateTimeOffset RequestedAt);
+
 /// <summary>
 /// Turns a registration into an account when its own mailed token or code comes back. The mail of registration k makes the account
 /// of registration k and no other, so that nobody ends up with credentials that somebody else chose.
@@ -36,11 +39,13 @@ internal sealed class EmailVerification(
     // Wrong codes for an address in 24 hours, after which only the link works: at most 20 in a million guesses a day.
     private const int MaxCodeFailures = 20;
 
-    /// <summary>What a token would do, without doing it, and the masked address it is for: for the page that a link opens.</summary>
-    public async Task<(VerificationResult Result, string MaskedEmail)> LookAsync(string? token, CancellationToken cancellationToken)
+    /// <summary>What a token would do, without doing it, and whose registration it is: for the page that a link opens.</summary>
+    public async Task<VerificationLook> LookAsync(string? token, CancellationToken cancellationToken)
     {
         var found = await FindAsync(token, cancellationToken);
-        return found is null ? (VerificationResult.Invalid, "") : (Judge(found), EmailAddress.Mask(found.Address));
+        return found is null
+            ? new VerificationLook(VerificationResult.Invalid, "", "", "", default)
+            : new VerificationLook(Judge(found), EmailAddress.Mask(found.Address), found.Name ?? "", found.Network ?? "", found.RequestedAt ?? default);
     }
 
     /// <param name="token">From the link.</param>
@@ -100,6 +105,7 @@ internal sealed class EmailVerification(
     private async Task<VerificationResult> ActAsync(FoundToken found, string? password, ClientInfo client, CancellationToken cancellationToken)
     {
         var judged = Judge(found);
+        var isPasswordProven = false;
         if (judged == VerificationResult.PasswordRequired && password is not null)
         {
             await hasher.EnsureReadyAsync(cancellationToken);
@@ -109,10 +115,11 @@ internal sealed class EmailVerification(
                 return VerificationResult.Busy;
             }
 
-            judged = PasswordHasher.Verify(found.PasswordHash!, password) ? VerificationResult.Verified : VerificationResult.WrongPassword;
+            isPasswordProven = PasswordHasher.Verify(found.PasswordHash!, password);
+            judged = isPasswordProven ? VerificationResult.Verified : VerificationResult.WrongPassword;
         }
 
-        return judged == VerificationResult.Verified ? await ConsumeAsync(found, client, cancellationToken) : judged;
+        return judged == VerificationResult.Verified ? await ConsumeAsync(found, isPasswordProven, client, cancellationToken) : judged;
     }
 
     private static VerificationResult Judge(FoundToken found) => found switch
@@ -135,6 +142,7 @@ internal sealed class EmailVerification(
             $"""
              select t.message_id, t.subject_id, t.address, t.salt, t.key_id, t.consumed_at is not null as is_consumed,
                     t.expires_at <= clock_timestamp() as is_expired, r.password_hash,
+                    r.first_name || ' ' || r.last_name as name, r.network, r.requested_at,
                     (select count(*) from registrations x where x.email_canonical = t.address and x.expires_at > clock_timestamp()) as registrations
              from one_time_tokens t
              left join registrations r on r.id = t.subject_id and r.expires_at > clock_timestamp()
@@ -170,6 +178,7 @@ internal sealed class EmailVerification(
                values ({Guid.CreateVersion7()}, {AuditKinds.CodeTried}, {addressKeys.Of(email)}, {client.Network}, {client.UserAgent}))
              select t.message_id, t.subject_id, t.address, t.salt, t.key_id, t.consumed_at is not null as is_consumed,
                     t.expires_at <= clock_timestamp() as is_expired, r.password_hash,
+                    r.first_name || ' ' || r.last_name as name, r.network, r.requested_at,
                     (select count(*) from registrations x where x.email_canonical = t.address and x.expires_at > clock_timestamp()) as registrations
              from t
              left join registrations r on r.id = t.subject_id and r.expires_at > clock_timestamp()
@@ -178,17 +187,23 @@ internal sealed class EmailVerification(
 
     // One commit: the token is used, the account and its vendor exist, every other registration and link of the address is
     // done with, the audit and the welcome mail are written; or nothing is. The advisory lock comes first so that two links
-    // of one address, used at once, wait for each other instead of locking each other's tokens crosswise.
-    private async Task<VerificationResult> ConsumeAsync(FoundToken found, ClientInfo client, CancellationToken cancellationToken)
+    // of one address, used at once, wait for each other instead of locking each other's tokens crosswise; registering takes it
+    // too, so that the number of registrations that was judged is the number that there is.
+    private async Task<VerificationResult> ConsumeAsync(
+        FoundToken found, bool isPasswordProven, ClientInfo client, CancellationToken cancellationToken)
     {
         var outcome = await db.QueryBatchAsync(
             [
                 $"select pg_advisory_xact_lock(hashtextextended({found.Address}, 0))",
                 $"""
-                 with t as (
-                   update one_time_tokens set consumed_at = clock_timestamp()
-                   where message_id = {found.MessageId} and consumed_at is null and expires_at > clock_timestamp()
-                   returning subject_id, address),
+                 with c as (
+                   select count(*) > 1 as is_contested from registrations
+                   where email_canonical = {found.Address} and expires_at > clock_timestamp()),
+                 t as (
+                   update one_time_tokens x set consumed_at = clock_timestamp() from c
+                   where x.message_id = {found.MessageId} and x.consumed_at is null and x.expires_at > clock_timestamp()
+                     and ({isPasswordProven} or not c.is_contested)
+                   returning x.subject_id, x.address),
                  r as (
                    select x.* from registrations x join t on x.id = t.subject_id where x.expires_at > clock_timestamp()),
                  a as (
@@ -211,31 +226,32 @@ internal sealed class EmailVerification(
                           {RandomNumberGenerator.GetBytes(16)}
                    from a),
                  e as (
-                   insert into audit_events (id, kind, account_id, network, user_agent)
-                   select {Guid.CreateVersion7()}, {AuditKinds.EmailVerified}, a.id, {client.Network}, {client.UserAgent} from a)
-                 select (select count(*) from t) as consumed, (select count(*) from a) as created
+                   insert into audit_events (id, kind, account_id, address_key, network, user_agent)
+                   select {Guid.CreateVersion7()}, {AuditKinds.EmailVerified}, a.id, {addressKeys.OfCanonical(found.Address)}, {client.Network}, {client.UserAgent}
+                   from t left join a on true)
+                 select (select count(*) from a) as created,
+                        exists (select 1 from accounts x where x.email_canonical = {found.Address}) as existed, c.is_contested
+                 from c
                  """,
             ],
-            row => (Consumed: row.Get<long>("consumed"), Created: row.Get<long>("created")), cancellationToken);
+            row => (Created: row.Get<long>("created"), Existed: row.Get<bool>("existed"), IsContested: row.Get<bool>("is_contested")), cancellationToken);
+        // Otherwise somebody was faster between the look and the update: another press of the button, or the clock.
         return outcome[0] switch
         {
             { Created: 1 } => VerificationResult.Verified,
-            { Consumed: 1 } => VerificationResult.AlreadyVerified,
-            // Somebody was faster between the look and the update: another press of the button, or the clock.
-            _ when await IsConsumedAsync(found.MessageId, cancellationToken) => VerificationResult.AlreadyVerified,
+            { Existed: true } => VerificationResult.AlreadyVerified,
+            { IsContested: true } when !isPasswordProven => VerificationResult.PasswordRequired,
             _ => VerificationResult.Expired,
         };
     }
 
-    private Task<bool> IsConsumedAsync(Guid messageId, CancellationToken cancellationToken) => db.QueryFirstAsync(
-        $"select consumed_at is not null from one_time_tokens where message_id = {messageId}", row => row.GetBoolean(0), cancellationToken);
-
     private sealed record FoundToken(
         Guid MessageId, Guid SubjectId, string Address, byte[] Salt, string KeyId, bool IsConsumed, bool IsExpired, string? PasswordHash,
-        long Registrations)
+        long Registrations, string? Name, string? Network, DateTimeOffset? RequestedAt)
     {
         public static FoundToken Read(Npgsql.NpgsqlDataReader row) => new(
             row.Get<Guid>("message_id"), row.Get<Guid>("subject_id"), row.Get<string>("address"), row.Get<byte[]>("salt"), row.Get<string>("key_id"),
-            row.Get<bool>("is_consumed"), row.Get<bool>("is_expired"), row.GetNullable<string>("password_hash"), row.Get<long>("registrations"));
+            row.Get<bool>("is_consumed"), row.Get<bool>("is_expired"), row.GetNullable<string>("password_hash"), row.Get<long>("registrations"),
+            row.GetNullable<string>("name"), row.GetNullable<string>("network"), row.GetNullable<DateTimeOffset?>("requested_at"));
     }
 }

@@ -40,11 +40,6 @@ internal sealed class Login(
 
         await hasher.EnsureReadyAsync(cancellationToken);
         var known = (await LookUpAsync(email, client, cancellationToken))!;
-        if (known.DelaySeconds > 0)
-        {
-            return Problem.SignInDelayed(known.DelaySeconds);
-        }
-
         bool isPassword, isRegistrationPassword;
         string? betterHash = null;
         using (var place = await gate.EnterAsync(client.Network, cancellationToken))
@@ -54,7 +49,8 @@ internal sealed class Login(
                 return Problem.Busy();
             }
 
-            // Both are computed before anything is decided: the number of hashes must not tell which one matched.
+            // All are computed before anything is decided, during a delay too: neither which one matched nor whether this network
+            // is known to the account may be read from the time.
             isPassword = known.PasswordHash is { } hash ? PasswordHasher.Verify(hash, password) : hasher.VerifyNobody(password);
             isRegistrationPassword = known.RegistrationHash is { } waiting && PasswordHasher.Verify(waiting, password);
             if (isPassword && known.RegistrationHash is null && hasher.NeedsRehash(known.PasswordHash!))
@@ -63,12 +59,20 @@ internal sealed class Login(
             }
         }
 
+        if (isPassword && !known.IsDelayed && known.Status == Account.Active)
+        {
+            return await SucceedAsync(known, betterHash, client, cancellationToken);
+        }
+
+        // Whoever registers an address with each guess and then tries it would otherwise guess the account's password uncounted.
+        await SignInDelay.CountFailureAsync(
+            db, known.FailureKeys, addressKeys.Of(email), known.Account?.Id, client, cancellationToken);
         return (isPassword, isRegistrationPassword) switch
         {
-            (true, _) when known.Status == Account.Disabled => Problem.AccountDisabled(),
-            (true, _) => await SucceedAsync(known, betterHash, client, cancellationToken),
+            _ when known.ShownDelaySeconds > 0 => Problem.SignInDelayed(known.ShownDelaySeconds),
+            (true, _) => Problem.AccountDisabled(),
             (_, true) => Problem.EmailNotVerified(),
-            _ => await FailAsync(known, email, client, cancellationToken),
+            _ => Problem.InvalidCredentials(),
         };
     }
 
@@ -79,10 +83,13 @@ internal sealed class Login(
         return db.QueryFirstAsync(
             $"""
              select a.id, a.email, a.first_name, a.last_name, a.roles, a.locale, a.password_hash, a.status, a.auth_epoch,
-                    v.business_name, v.category, r.password_hash as registration_hash, k.key,
+                    v.business_name, v.category, r.password_hash as registration_hash, k.is_known_network,
                     case when f.failures >= {SignInDelay.DisableAtFailure} then {SignInDelay.DisabledRetryAfter}
                          when f.delayed_until > clock_timestamp() then ceil(extract(epoch from f.delayed_until - clock_timestamp()))::int
-                         else 0 end as delay_seconds
+                         else 0 end as address_delay,
+                    case when n.failures >= {SignInDelay.DisableAtFailure} then {SignInDelay.DisabledRetryAfter}
+                         when n.delayed_until > clock_timestamp() then ceil(extract(epoch from n.delayed_until - clock_timestamp()))::int
+                         else 0 end as network_delay
              from (select {email.Canonical}::text as address) asked
              left join accounts a on a.email_canonical = asked.address
              left join vendors v on v.account_id = a.id
@@ -90,18 +97,17 @@ internal sealed class Login(
                select x.password_hash from registrations x
                where x.email_canonical = asked.address and x.expires_at > clock_timestamp()
                order by x.requested_at desc limit 1) r on true
-             -- A network from which this account signed in lately counts for itself, so that a stranger cannot lock the owner out.
              cross join lateral (
-               select case when exists (
+               select exists (
                  select 1 from sessions s where s.account_id = a.id and s.network = {client.Network}
-                   and s.created_at > clock_timestamp() - interval '30 days')
-               then {networkKey} else {addressKey} end as key) k
-             left join sign_in_failures f on f.key = k.key
+                   and s.created_at > clock_timestamp() - interval '30 days') as is_known_network) k
+             left join sign_in_failures f on f.key = {addressKey}
+             left join sign_in_failures n on n.key = {networkKey}
              """,
             row => new Known(
                 row.GetNullable<string>("password_hash") is null ? null : AccountBody.Read(row), row.GetNullable<string>("password_hash"),
                 row.GetNullable<string>("status"), row.GetNullable<int>("auth_epoch"), row.GetNullable<string>("registration_hash"),
-                row.Get<byte[]>("key"), row.Get<int>("delay_seconds")),
+                row.Get<bool>("is_known_network") ? networkKey : null, addressKey, row.Get<int>("address_delay"), row.Get<int>("network_delay")),
             cancellationToken);
     }
 
@@ -115,7 +121,7 @@ internal sealed class Login(
         var session = await db.QueryFirstAsync(
             $"""
              with l as (
-               select failures, delayed_until from sign_in_failures where key = {known.FailureKey} for update),
+               select key, failures, delayed_until from sign_in_failures where key = any({known.FailureKeys}) order by key for update),
              a as (
                select id, email_canonical from accounts
                where id = {account.Id} and auth_epoch = {known.AuthEpoch} and status = 'active' for share),
@@ -124,10 +130,11 @@ internal sealed class Login(
                select {sessionId}, a.id, {known.AuthEpoch}, {nonce}, {client.UserAgent}, {client.Network},
                       clock_timestamp() + {options.Value.IdleLifetime}, clock_timestamp() + {options.Value.AbsoluteLifetime}
                from a
-               where not exists (select 1 from l where failures >= {SignInDelay.DisableAtFailure} or delayed_until > clock_timestamp())
+               where not exists (
+                 select 1 from l where key = {known.JudgingKey} and (failures >= {SignInDelay.DisableAtFailure} or delayed_until > clock_timestamp()))
                returning id, idle_expires_at, expires_at),
              d as (
-               delete from sign_in_failures where key = {known.FailureKey} and exists (select 1 from s)),
+               delete from sign_in_failures where key = any({known.FailureKeys}) and exists (select 1 from s)),
              -- Told when the account was used before, but not from this network and not with this program both.
              m as (
                insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, traceparent, salt)
@@ -171,12 +178,19 @@ internal sealed class Login(
              """,
             cancellationToken);
 
-    private async Task<IResult> FailAsync(Known known, EmailAddress email, ClientInfo client, CancellationToken cancellationToken)
-    {
-        await SignInDelay.CountFailureAsync(db, known.FailureKey, addressKeys.Of(email), known.Account?.Id, client, cancellationToken);
-        return Problem.InvalidCredentials();
-    }
-
+    /// <param name="NetworkKey">The counter of this network, if the account signed in from it lately.</param>
     private sealed record Known(
-        AccountBody? Account, string? PasswordHash, string? Status, int AuthEpoch, string? RegistrationHash, byte[] FailureKey, int DelaySeconds);
+        AccountBody? Account, string? PasswordHash, string? Status, int AuthEpoch, string? RegistrationHash, byte[]? NetworkKey, byte[] AddressKey,
+        int AddressDelay, int NetworkDelay)
+    {
+        public byte[][] FailureKeys => NetworkKey is null ? [AddressKey] : [NetworkKey, AddressKey];
+
+        /// <summary>The counter that decides for this network.</summary>
+        public byte[] JudgingKey => NetworkKey ?? AddressKey;
+
+        public bool IsDelayed => (NetworkKey is null ? AddressDelay : NetworkDelay) > 0;
+
+        // A known network is told the address's delay as everybody is, or the difference would show where the account signs in.
+        public int ShownDelaySeconds => Math.Max(AddressDelay, NetworkKey is null ? 0 : NetworkDelay);
+    }
 }

@@ -122,6 +122,7 @@ internal sealed class PasswordReset(AriyaDbContext db, PasswordHasher hasher, Ha
                  set password_hash = {passwordHash}, password_changed_at = clock_timestamp(), auth_epoch = a.auth_epoch + 1,
                      updated_at = clock_timestamp()
                  from t where a.id = t.subject_id and a.status = 'active'
+                 returning a.id
                  """,
                 $"""
                  with a as (select id, email_canonical from accounts where id = {found.AccountId} and password_hash = {passwordHash}),

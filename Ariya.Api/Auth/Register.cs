@@ -59,28 +59,33 @@ internal static class Register
 
         var id = Guid.CreateVersion7();
         var fingerprint = addressKeys.Fingerprint(email.Canonical, password, firstName, lastName, businessName, category);
-        await db.ExecuteAsync(
-            $"""
-             with r as (
-               insert into registrations (id, email, email_canonical, password_hash, first_name, last_name, vendor_business_name,
-                                          vendor_category, fingerprint, network, user_agent, expires_at)
-               values ({id}, {email.Address}, {email.Canonical}, {passwordHash}, {firstName}, {lastName}, {businessName},
-                       {category}, {fingerprint}, {client.Network}, {client.UserAgent}, clock_timestamp() + interval '7 days')
-               on conflict (fingerprint) do update
-                 set requested_at = clock_timestamp(), expires_at = excluded.expires_at, network = excluded.network,
-                     user_agent = excluded.user_agent
-                 where registrations.requested_at < clock_timestamp() - interval '10 minutes'
-               returning id),
-             m as (
-               insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, traceparent, salt)
-               select {Guid.CreateVersion7()}, {Guid.CreateVersion7()}, {MailKinds.Registration},
-                      jsonb_build_object('registrationId', r.id), {email.Canonical}, clock_timestamp() + interval '24 hours',
-                      {Activity.Current?.Id}, {RandomNumberGenerator.GetBytes(16)}
-               from r)
-             insert into audit_events (id, kind, address_key, network, user_agent)
-             values ({Guid.CreateVersion7()}, {AuditKinds.RegistrationRequested}, {addressKeys.Of(email)}, {client.Network}, {client.UserAgent})
-             """,
-            cancellationToken);
+        // Waits for a link of this address that is being used just now, so that its judgement of how many registrations there are holds.
+        await db.QueryBatchAsync(
+            [
+                $"select pg_advisory_xact_lock(hashtextextended({email.Canonical}, 0))",
+                $"""
+                 with r as (
+                   insert into registrations (id, email, email_canonical, password_hash, first_name, last_name, vendor_business_name,
+                                              vendor_category, fingerprint, network, user_agent, expires_at)
+                   values ({id}, {email.Address}, {email.Canonical}, {passwordHash}, {firstName}, {lastName}, {businessName},
+                           {category}, {fingerprint}, {client.Network}, {client.UserAgent}, clock_timestamp() + interval '7 days')
+                   on conflict (fingerprint) do update
+                     set requested_at = clock_timestamp(), expires_at = excluded.expires_at, network = excluded.network,
+                         user_agent = excluded.user_agent
+                     where registrations.requested_at < clock_timestamp() - interval '10 minutes'
+                   returning id),
+                 m as (
+                   insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, traceparent, salt)
+                   select {Guid.CreateVersion7()}, {Guid.CreateVersion7()}, {MailKinds.Registration},
+                          jsonb_build_object('registrationId', r.id), {email.Canonical}, clock_timestamp() + interval '24 hours',
+                          {Activity.Current?.Id}, {RandomNumberGenerator.GetBytes(16)}
+                   from r)
+                 insert into audit_events (id, kind, address_key, network, user_agent)
+                 values ({Guid.CreateVersion7()}, {AuditKinds.RegistrationRequested}, {addressKeys.Of(email)}, {client.Network}, {client.UserAgent})
+                 returning id
+                 """,
+            ],
+            row => row.GetGuid(0), cancellationToken);
         return TypedResults.Accepted((string?)null);
     }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using Microsoft.AspNetCore.HttpOverrides;
 
 namespace Ariya.Api.Http;
@@ -12,7 +13,8 @@ internal sealed record ClientInfo(string Network, string UserAgent)
     public static ValueTask<ClientInfo> BindAsync(HttpContext context)
     {
         var agent = context.Request.Headers.UserAgent.ToString();
-        var printable = string.Concat(agent.Where(letter => !char.IsControl(letter)).Take(MaxUserAgentLength));
+        // By code points: half a character cannot be stored.
+        var printable = string.Concat(agent.EnumerateRunes().Where(rune => !Rune.IsControl(rune)).Take(MaxUserAgentLength));
         return ValueTask.FromResult(new ClientInfo(Prefix(context.Connection.RemoteIpAddress), printable));
     }
 

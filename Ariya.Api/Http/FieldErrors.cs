@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Ariya.Data;
 using Ariya.Data.Accounts;
 
 namespace Ariya.Api.Http;
@@ -30,12 +31,12 @@ internal sealed class FieldErrors
     /// <summary>A mail address; null after an error.</summary>
     public EmailAddress? Email(string field, string? value)
     {
-        if (Required(field, value).Length > 0 && !EmailAddress.TryParse(value, out _))
+        if (!EmailAddress.TryParse(value, out var email) && Required(field, value).Length > 0)
         {
             Add(field, "This is not an e-mail address we can send to.");
         }
 
-        return EmailAddress.TryParse(value, out var email) ? email : null;
+        return email;
     }
 
     /// <summary>A name for people: trimmed, NFC, 1 to 64 characters, none of which hide or reorder others.</summary>
@@ -47,9 +48,10 @@ internal sealed class FieldErrors
             return "";
         }
 
-        if (!name.IsNormalizable(out var normalized))
+        // Length first: normalising 64 KB of marks takes longer than a password hash.
+        if (name.Length > MaxNameCodePoints * 4 || !name.IsNormalizable(out var normalized))
         {
-            Add(field, "This text is not valid Unicode.");
+            Add(field, $"Use 1 to {MaxNameCodePoints} characters.");
             return "";
         }
 
@@ -74,22 +76,4 @@ internal sealed class FieldErrors
         UnicodeCategory.Format => rune.Value is not (0x200C or 0x200D),
         _ => false,
     };
-}
-
-internal static class UnicodeText
-{
-    /// <summary>The text in NFC; false for a lone surrogate, which no encoding can carry.</summary>
-    public static bool IsNormalizable(this string text, out string normalized)
-    {
-        try
-        {
-            normalized = text.Normalize(NormalizationForm.FormC);
-            return true;
-        }
-        catch (ArgumentException)
-        {
-            normalized = "";
-            return false;
-        }
-    }
 }

@@ -16,7 +16,7 @@ internal static class StrictJson
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
         });
-        // Development and Production answer alike; the exception becomes a problem in Problems/UnhandledExceptions.cs.
+        // Development and Production answer alike; the exception becomes a problem in Problems/ProblemAnswers.cs.
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         builder.Services.ConfigureHttpJsonOptions(options =>
         {

@@ -29,11 +29,26 @@ internal static partial class Page
     }
 
     /// <summary>
-    /// Whether a form was posted by one of these pages. The pages set no cookie, so there is nothing to forge; this only keeps other
+    /// The form that one of these pages posted; null for anything else. The pages set no cookie, so there is nothing to forge; this only keeps other
     /// sites from driving them. <c>Origin: null</c> is no error: with <c>no-referrer</c> browsers send it on a page's own form.
     /// </summary>
-    public static bool IsOwnForm(HttpRequest request) =>
-        request.Headers["Sec-Fetch-Site"].ToString() is "" or "same-origin" or "none";
+    public static async Task<IFormCollection?> ReadOwnFormAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        if (request.Headers["Sec-Fetch-Site"].ToString() is not ("" or "same-origin" or "none") || !request.HasFormContentType)
+        {
+            return null;
+        }
+
+        try
+        {
+            return await request.ReadFormAsync(cancellationToken);
+        }
+        catch (InvalidDataException)
+        {
+            // Not what a form of ours sends: no boundary, or a thousand fields.
+            return null;
+        }
+    }
 
     /// <summary>303: the browser follows with a GET, and the address it keeps carries no token.</summary>
     public static IResult SeeOther(string location) => new SeeOtherResult(location);

@@ -1,7 +1,6 @@
 using Ariya.Api.Auth;
 using Ariya.Api.Http;
 using Ariya.Api.Passwords;
-using Ariya.Api.Problems;
 
 namespace Ariya.Api.Pages;
 
@@ -10,7 +9,7 @@ internal static class ResetPasswordPage
 {
     private const string Path = "/reset-password";
 
-    public static async Task<IResult> Show(string? token, string? result, PasswordReset reset, CancellationToken cancellationToken)
+    public static async Task<IResult> ShowAsync(string? token, string? result, PasswordReset reset, CancellationToken cancellationToken)
     {
         if (token is null)
         {
@@ -35,12 +34,11 @@ internal static class ResetPasswordPage
 
     public static async Task<IResult> ActAsync(HttpRequest request, ClientInfo client, PasswordReset reset, CancellationToken cancellationToken)
     {
-        if (!Page.IsOwnForm(request) || !request.HasFormContentType)
+        if (await Page.ReadOwnFormAsync(request, cancellationToken) is not { } form)
         {
             return Page.Render("ResetPasswordInvalid.html", StatusCodes.Status400BadRequest);
         }
 
-        var form = await request.ReadFormAsync(cancellationToken);
         var token = form["token"].ToString();
         var errors = new FieldErrors();
         var password = errors.NewPassword("password", form["password"].ToString());
@@ -53,7 +51,7 @@ internal static class ResetPasswordPage
             ResetResult.Expired => Page.SeeOther($"{Path}?result=expired"),
             ResetResult.Used => Page.SeeOther($"{Path}?result=used"),
             ResetResult.TooWeak => await AgainAsync(token, outcome.Reason!, reset, cancellationToken),
-            ResetResult.Busy => Problem.Busy(),
+            ResetResult.Busy => Page.Render("Busy.html", StatusCodes.Status503ServiceUnavailable),
             ResetResult.Invalid => Page.SeeOther($"{Path}?result=invalid"),
         };
     }

@@ -1,6 +1,7 @@
+using System.Globalization;
 using Ariya.Api.Auth;
 using Ariya.Api.Http;
-using Ariya.Api.Problems;
+using Ariya.Api.Passwords;
 
 namespace Ariya.Api.Pages;
 
@@ -12,7 +13,7 @@ internal static class VerifyEmailPage
 {
     private const string Path = "/verify-email";
 
-    public static async Task<IResult> Show(string? token, string? result, EmailVerification verification, CancellationToken cancellationToken)
+    public static async Task<IResult> ShowAsync(string? token, string? result, EmailVerification verification, CancellationToken cancellationToken)
     {
         if (token is null)
         {
@@ -26,10 +27,14 @@ internal static class VerifyEmailPage
             };
         }
 
-        var (judged, email) = await verification.LookAsync(token, cancellationToken);
-        return judged switch
+        var look = await verification.LookAsync(token, cancellationToken);
+        return look.Result switch
         {
-            VerificationResult.Verified => Page.Render("VerifyEmail.html", values: [("token", token), ("email", email)]),
+            VerificationResult.Verified => Page.Render("VerifyEmail.html", values:
+            [
+                ("token", token), ("email", look.MaskedEmail), ("name", look.Name), ("network", look.Network),
+                ("when", look.RequestedAt.UtcDateTime.ToString("d MMMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture)),
+            ]),
             VerificationResult.PasswordRequired => Page.Render("VerifyEmailPassword.html", values: [("token", token), ("message", "")]),
             VerificationResult.AlreadyVerified => Page.Render("VerifyEmailAlready.html"),
             VerificationResult.Expired => Page.Render("VerifyEmailExpired.html", StatusCodes.Status400BadRequest),
@@ -40,12 +45,11 @@ internal static class VerifyEmailPage
     public static async Task<IResult> ActAsync(
         HttpRequest request, ClientInfo client, EmailVerification verification, CancellationToken cancellationToken)
     {
-        if (!Page.IsOwnForm(request) || !request.HasFormContentType)
+        if (await Page.ReadOwnFormAsync(request, cancellationToken) is not { } form)
         {
             return Page.Render("VerifyEmailInvalid.html", StatusCodes.Status400BadRequest);
         }
 
-        var form = await request.ReadFormAsync(cancellationToken);
         var token = form["token"].ToString();
         if (form["action"] == "reject")
         {
@@ -53,7 +57,13 @@ internal static class VerifyEmailPage
             return Page.SeeOther($"{Path}?result=rejected");
         }
 
-        var password = form["password"] is [{ Length: > 0 and <= Passwords.Passwords.MaxLength } typed] ? typed : null;
+        var errors = new FieldErrors();
+        var password = form["password"] is [{ Length: > 0 } typed] ? errors.PresentedPassword("password", typed) : null;
+        if (errors.Any)
+        {
+            return Page.Render("VerifyEmailPassword.html", StatusCodes.Status400BadRequest, ("token", token), ("message", errors.ByField["password"][0]));
+        }
+
         return await verification.VerifyAsync(token, password, client, cancellationToken) switch
         {
             VerificationResult.Verified => SeeOther("verified"),
@@ -62,7 +72,7 @@ internal static class VerifyEmailPage
             VerificationResult.PasswordRequired => Page.Render("VerifyEmailPassword.html", values: [("token", token), ("message", "")]),
             VerificationResult.WrongPassword => Page.Render("VerifyEmailPassword.html", StatusCodes.Status401Unauthorized,
                 ("token", token), ("message", "That is not the password of this registration.")),
-            VerificationResult.Busy => Problem.Busy(),
+            VerificationResult.Busy => Page.Render("Busy.html", StatusCodes.Status503ServiceUnavailable),
             VerificationResult.Invalid => SeeOther("invalid"),
         };
     }

@@ -1,6 +1,6 @@
 using Ariya.Data;
 using Ariya.Data.Passwords;
-using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace Ariya.Api.Passwords;
 
@@ -23,7 +23,7 @@ internal sealed class PasswordHasher(IServiceScopeFactory scopes)
     public bool VerifyNobody(string password) => PasswordHash.Verify(Current.NobodysHash, password) && false;
 
     /// <summary>Reads the recorded algorithm once. Until that has worked no password is hashed or checked.</summary>
-    /// <exception cref="InvalidOperationException">This machine cannot compute the recorded algorithm or a stored one.</exception>
+    /// <exception cref="PlatformNotSupportedException">This machine cannot compute the recorded algorithm.</exception>
     public async ValueTask EnsureReadyAsync(CancellationToken cancellationToken)
     {
         if (_recorded is not null)
@@ -32,27 +32,34 @@ internal sealed class PasswordHasher(IServiceScopeFactory scopes)
         }
 
         await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<AriyaDbContext>();
-        var algorithm = await db.DeploymentSettings
-            .Where(setting => setting.Name == DeploymentSetting.PasswordAlgorithm)
-            .Select(setting => setting.Value)
-            .SingleOrDefaultAsync(cancellationToken)
+        var algorithm = await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().QueryFirstAsync(
+            $"select value from deployment_settings where name = {DeploymentSetting.PasswordAlgorithm}", row => row.GetString(0), cancellationToken)
             ?? throw new InvalidOperationException("The database records no password algorithm. Run: Ariya.Worker migrate");
-        var stored = await db.QueryAsync(
-            $"select distinct split_part(password_hash, '$', 2) from accounts", row => row.GetString(0), cancellationToken);
-        foreach (var needed in stored.Append(algorithm).Distinct())
-        {
-            if (!PasswordHash.CanCompute(needed))
-            {
-                throw new InvalidOperationException(
-                    $"The database holds passwords hashed with '{needed}', which this machine cannot compute. Install the package libargon2-1 (Debian, Ubuntu) or libargon2 (Fedora, Alpine).");
-            }
-        }
-
         _recorded = new Recorded(algorithm, PasswordHash.Create(algorithm, Guid.CreateVersion7().ToString()));
     }
 
     private Recorded Current => _recorded ?? throw new InvalidOperationException($"{nameof(EnsureReadyAsync)} has not run.");
 
     private sealed record Recorded(string Algorithm, string NobodysHash);
+}
+
+/// <summary>
+/// Refuses to start where passwords cannot be checked: an instance without the library would call every right password wrong. A
+/// database that is away or not migrated yet is no reason; the first request asks again.
+/// </summary>
+internal sealed class PasswordStartCheck(PasswordHasher hasher) : IHostedService
+{
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await hasher.EnsureReadyAsync(cancellationToken);
+        }
+        catch (Exception exception) when (exception is NpgsqlException or InvalidOperationException or TimeoutException)
+        {
+            // Told by /health and by the first request.
+        }
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

@@ -17,15 +17,21 @@ internal static class SignInDelay
     /// <summary>Seconds to name when the password is off: nothing will change by waiting, so not too often.</summary>
     public const int DisabledRetryAfter = 900;
 
-    /// <summary>Counts one wrong password, judged under the row's lock: while a delay runs nothing more is counted. One statement, one commit.</summary>
+    /// <summary>Counts one wrong password, judged under the rows' locks: while a delay runs nothing more is counted. One statement, one commit.</summary>
+    /// <param name="db">The connection.</param>
+    /// <param name="failureKeys">The address's counter, and the network's where it has its own.</param>
+    /// <param name="addressKey">The address.</param>
+    /// <param name="accountId">The account, if there is one; for the audit only.</param>
+    /// <param name="client">Who tried.</param>
+    /// <param name="cancellationToken">Ends the wait; what was committed stays.</param>
     public static Task CountFailureAsync(
-        AriyaDbContext db, byte[] failureKey, byte[] addressKey, Guid? accountId, ClientInfo client, CancellationToken cancellationToken)
+        AriyaDbContext db, byte[][] failureKeys, byte[] addressKey, Guid? accountId, ClientInfo client, CancellationToken cancellationToken)
     {
         return db.ExecuteAsync(
             $"""
              with f as (
                insert into sign_in_failures (key, address_key, failures, last_failed_at)
-               values ({failureKey}, {addressKey}, 1, clock_timestamp())
+               select k, {addressKey}, 1, clock_timestamp() from unnest({failureKeys}) as k order by k
                on conflict (key) do update
                  set failures = sign_in_failures.failures + 1, last_failed_at = clock_timestamp(),
                      delayed_until = case when sign_in_failures.failures + 1 >= {FromFailure} then clock_timestamp()

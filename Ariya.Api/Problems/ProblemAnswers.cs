@@ -38,14 +38,16 @@ internal sealed partial class UnhandledExceptions(ILogger<UnhandledExceptions> l
             return true;
         }
 
-        var answer = exception switch
+        // EF Core wraps a refused connection: "An exception has been raised that is likely due to a transient failure."
+        var cause = exception is InvalidOperationException { InnerException: NpgsqlException or TimeoutException } ? exception.InnerException : exception;
+        var answer = cause switch
         {
             BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problem.PayloadTooLarge(),
             BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType } => Problem.UnsupportedMediaType(),
             BadHttpRequestException { InnerException: JsonException json } => OfJson(json),
             BadHttpRequestException => Problem.MalformedJson(),
             PostgresException refusal => IsOutage(refusal.SqlState) ? Problem.Unavailable() : Problem.Internal(),
-            NpgsqlException or TimeoutException => Problem.Unavailable(),
+            NpgsqlException or TimeoutException or PlatformNotSupportedException => Problem.Unavailable(),
             _ => Problem.Internal(),
         };
         if (exception is not BadHttpRequestException)

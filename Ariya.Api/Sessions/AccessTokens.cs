@@ -53,7 +53,8 @@ internal sealed class AccessTokens(SigningKeyRing keys, PublicUrl url, IOptions<
     /// <summary>Null for anything but a live token of this deployment.</summary>
     public async Task<AccessToken?> ReadAsync(string token, CancellationToken cancellationToken)
     {
-        if (token.Length > MaxTokenLength)
+        // What is no token of ours by its form costs no look at the keys.
+        if (token.Length > MaxTokenLength || KidOf(token) is not { } kid)
         {
             return null;
         }
@@ -64,7 +65,7 @@ internal sealed class AccessTokens(SigningKeyRing keys, PublicUrl url, IOptions<
             ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256],
             ValidIssuer = url.Issuer,
             ValidAudience = Audience,
-            IssuerSigningKeys = await keys.VerifiersAsync(KidOf(token), cancellationToken),
+            IssuerSigningKeys = await keys.VerifiersAsync(kid, cancellationToken),
             RequireSignedTokens = true,
             RequireExpirationTime = true,
             LifetimeValidator = (notBefore, expires, _, _) => IsAlive(notBefore, expires),
@@ -76,8 +77,18 @@ internal sealed class AccessTokens(SigningKeyRing keys, PublicUrl url, IOptions<
                 : null;
     }
 
-    private string? KidOf(string token) =>
-        _handler.CanReadToken(token) ? _handler.ReadJsonWebToken(token).Kid : null;
+    private string? KidOf(string token)
+    {
+        try
+        {
+            return _handler.CanReadToken(token) && _handler.ReadJsonWebToken(token) is { Alg: SecurityAlgorithms.EcdsaSha256, Kid.Length: > 0 } read ? read.Kid : null;
+        }
+        catch (ArgumentException)
+        {
+            // Three parts with dots between them, and not JSON inside.
+            return null;
+        }
+    }
 
     private bool IsAlive(DateTime? notBefore, DateTime? expires)
     {

@@ -14,11 +14,14 @@ internal sealed class SigningKeyRing(IServiceScopeFactory scopes, SecretKeys sec
     // A token may carry a key this process has not read yet, but a stranger's made-up key must not cost a read each time.
     private static readonly TimeSpan s_rereadForUnknown = TimeSpan.FromSeconds(5);
 
+    private static readonly TimeSpan s_rereadAfterFailure = TimeSpan.FromSeconds(2);
+
     // A retired key is published until its last token is dead: lifetime at most an hour, skew, and time to read the list.
     private static readonly TimeSpan s_publishedAfterRetirement = TimeSpan.FromMinutes(66);
 
     private readonly SemaphoreSlim _reading = new(1);
     private volatile Reading? _last;
+    private volatile Failure? _failure;
 
     /// <summary>The key that signs now.</summary>
     /// <exception cref="InvalidOperationException">No key can be opened: <c>migrate</c> has not run, or JWT_SECRET is another one.</exception>
@@ -59,15 +62,31 @@ internal sealed class SigningKeyRing(IServiceScopeFactory scopes, SecretKeys sec
         {
             if (_last == last)
             {
+                if (_failure is { } failure && clock.GetElapsedTime(failure.At) < s_rereadAfterFailure)
+                {
+                    // Whoever waited behind a read that failed does not wait for another.
+                    throw new TimeoutException("The signing keys cannot be read.", failure.Exception);
+                }
+
                 _last = new Reading(clock.GetTimestamp(), await ReadAsync(last?.Keys ?? [], cancellationToken));
             }
-
-            return _last!.Keys;
+        }
+        catch (Exception exception) when (last is not null && exception is not OperationCanceledException)
+        {
+            // The database is away: the keys of a minute ago are still the keys. Not asked again by every waiter in turn.
+            _last = last with { At = clock.GetTimestamp() };
+        }
+        catch (Exception exception) when (exception is not (OperationCanceledException or TimeoutException))
+        {
+            _failure = new Failure(clock.GetTimestamp(), exception);
+            throw;
         }
         finally
         {
             _reading.Release();
         }
+
+        return _last!.Keys;
     }
 
     private async Task<IReadOnlyList<RingKey>> ReadAsync(IReadOnlyList<RingKey> known, CancellationToken cancellationToken)
@@ -80,20 +99,22 @@ internal sealed class SigningKeyRing(IServiceScopeFactory scopes, SecretKeys sec
         return [.. rows.Select(row => Open(row, known)).OfType<RingKey>()];
     }
 
-    // Opening costs a password-grade derivation, so a key that is open stays open.
+    // The row is judged at every read; a key that is open stays open.
     private RingKey? Open(SigningKey row, IReadOnlyList<RingKey> known)
     {
-        if (known.FirstOrDefault(key => key.Key.KeyId == row.Kid) is { } open)
+        if (!SigningKeySeal.IsGenuine(row, secrets))
         {
-            return open with { CanSign = row.RetiredAt is null };
+            return null;
         }
 
-        return SigningKeySeal.Open(row, secrets) is ECDsa key
-            ? new RingKey(new ECDsaSecurityKey(key) { KeyId = row.Kid }, row.SignsFrom, row.RetiredAt is null)
+        return known.FirstOrDefault(key => key.Key.KeyId == row.Kid) is { } open ? open with { CanSign = row.RetiredAt is null }
+            : SigningKeySeal.Open(row, secrets) is ECDsa key ? new RingKey(new ECDsaSecurityKey(key) { KeyId = row.Kid }, row.SignsFrom, row.RetiredAt is null)
             : null;
     }
 
     private sealed record RingKey(ECDsaSecurityKey Key, DateTimeOffset SignsFrom, bool CanSign);
+
+    private sealed record Failure(long At, Exception Exception);
 
     private sealed record Reading(long At, IReadOnlyList<RingKey> Keys);
 }

@@ -38,12 +38,11 @@ public sealed record EmailAddress
     {
         email = null;
         // Length first: nothing below sees more than a few hundred characters.
-        if (text is null || text.Length is < 3 or > MaxOctets || !IsWellFormed(text))
+        if (text is null || text.Length is < 3 or > MaxOctets || !text.IsNormalizable(out var typed))
         {
             return false;
         }
 
-        var typed = text.Normalize(NormalizationForm.FormC);
         var at = typed.LastIndexOf('@');
         if (at < 1 || Encoding.UTF8.GetByteCount(typed) > MaxOctets)
         {
@@ -84,23 +83,6 @@ public sealed record EmailAddress
     public override string ToString() => Mask(Address);
 
     private static string FirstCharacter(string text) => StringInfo.GetNextTextElement(text);
-
-    // A lone surrogate cannot be normalised or sent.
-    private static bool IsWellFormed(string text)
-    {
-        var rest = text.AsSpan();
-        while (!rest.IsEmpty)
-        {
-            if (Rune.DecodeFromUtf16(rest, out _, out var used) != System.Buffers.OperationStatus.Done)
-            {
-                return false;
-            }
-
-            rest = rest[used..];
-        }
-
-        return true;
-    }
 
     private static bool IsLocalPart(string local)
     {

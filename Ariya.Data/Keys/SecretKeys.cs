@@ -4,11 +4,13 @@ using System.Text;
 namespace Ariya.Data.Keys;
 
 /// <summary>
-/// Keys derived from JWT_SECRET and the secrets before it with HKDF-SHA256 (RFC 5869), one label per use. The first secret
-/// makes new things; the others only open what they made.
+/// Keys derived from JWT_SECRET and the secrets before it: each secret is stretched once (PBKDF2-HMAC-SHA512), then HKDF-SHA256
+/// (RFC 5869) makes a key per use. The stretching makes a guess against a copied database as dear as one against a password.
+/// The first secret makes new things; the others only open what they made.
 /// </summary>
 public sealed class SecretKeys
 {
+    private const int StretchRounds = 220_000;
     private const string LabelPrefix = "ariya/v1/";
 
     private readonly Dictionary<string, byte[]> _secretsByKeyId;
@@ -17,16 +19,13 @@ public sealed class SecretKeys
     public SecretKeys(IReadOnlyList<string> secrets)
     {
         ArgumentOutOfRangeException.ThrowIfZero(secrets.Count);
-        Secrets = secrets;
-        KeyIds = [.. secrets.Select(secret => Convert.ToHexStringLower(Derive(Encoding.UTF8.GetBytes(secret), "key-id", 4)))];
-        _secretsByKeyId = KeyIds.Zip(secrets).DistinctBy(pair => pair.First)
-            .ToDictionary(pair => pair.First, pair => Encoding.UTF8.GetBytes(pair.Second));
+        var stretched = secrets.Select(Stretch).ToList();
+        KeyIds = [.. stretched.Select(secret => Convert.ToHexStringLower(Derive(secret, "key-id", 4)))];
+        _secretsByKeyId = KeyIds.Zip(stretched).DistinctBy(pair => pair.First).ToDictionary();
     }
 
     /// <summary>Ids of the secrets, the newest first; they tell nothing about the secret.</summary>
     public IReadOnlyList<string> KeyIds { get; }
-
-    internal IReadOnlyList<string> Secrets { get; }
 
     /// <summary>The 32-byte key of a use under the newest secret.</summary>
     public byte[] Current(string label) => Derive(_secretsByKeyId[KeyIds[0]], label, 32);
@@ -34,6 +33,9 @@ public sealed class SecretKeys
     /// <summary>The 32-byte key of a use under a named secret; null when that secret is no longer configured.</summary>
     public byte[]? Find(string keyId, string label) =>
         _secretsByKeyId.TryGetValue(keyId, out var secret) ? Derive(secret, label, 32) : null;
+
+    private static byte[] Stretch(string secret) => Rfc2898DeriveBytes.Pbkdf2(
+        Encoding.UTF8.GetBytes(secret), "ariya/v1/stretch"u8, StretchRounds, HashAlgorithmName.SHA512, 32);
 
     private static byte[] Derive(byte[] secret, string label, int length) =>
         HKDF.DeriveKey(HashAlgorithmName.SHA256, secret, length, salt: null, info: Encoding.ASCII.GetBytes(LabelPrefix + label));

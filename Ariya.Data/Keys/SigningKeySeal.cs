@@ -5,17 +5,16 @@ using System.Text;
 namespace Ariya.Data.Keys;
 
 /// <summary>
-/// Seals the private half of signing keys: AES-256-GCM under PBKDF2-HMAC-SHA512 of JWT_SECRET with the row's salt. The
-/// iterations make a guess against a copied table as dear as one against a password; HKDF alone would not.
+/// Seals the private half of signing keys: AES-256-GCM under a key from <see cref="SecretKeys"/> and the row's salt.
 /// </summary>
 public static class SigningKeySeal
 {
     public const string Algorithm = "ES256";
 
-    private const int Iterations = 220_000;
     private const int NonceLength = 12;
     private const int TagLength = 16;
     private const string RowMacLabel = "signing-key-row";
+    private const string SealLabel = "signing-key-seal";
 
     /// <summary>A new key, sealed with the newest secret.</summary>
     /// <param name="secrets">Keys of this deployment.</param>
@@ -38,7 +37,7 @@ public static class SigningKeySeal
                 X = x,
                 Y = y,
                 SealSalt = salt,
-                SealedPrivateKey = Seal(plain, secrets.Secrets[0], salt, AssociatedData(kid, signsFrom)),
+                SealedPrivateKey = Seal(plain, SealingKey(secrets.Current(SealLabel), salt), AssociatedData(kid, signsFrom)),
                 SignsFrom = signsFrom,
                 RowMac = [],
             };
@@ -51,20 +50,22 @@ public static class SigningKeySeal
         }
     }
 
+    /// <summary>Whether a row is as this deployment wrote it.</summary>
+    public static bool IsGenuine(SigningKey row, SecretKeys secrets) => SealerOf(row, secrets) is not null;
+
     /// <summary>
     /// The key of a row, or null when no configured secret sealed it or the row is not as it was written. The caller
     /// disposes it.
     /// </summary>
     public static ECDsa? Open(SigningKey row, SecretKeys secrets)
     {
-        var sealer = secrets.KeyIds.ToList().FindIndex(
-            keyId => CryptographicOperations.FixedTimeEquals(RowMac(row, secrets.Find(keyId, RowMacLabel)!), row.RowMac));
-        if (sealer < 0 || row.Algorithm != Algorithm || row.Kid != Thumbprint(row.X, row.Y))
+        if (SealerOf(row, secrets) is not { } keyId)
         {
             return null;
         }
 
-        var plain = Unseal(row.SealedPrivateKey, secrets.Secrets[sealer], row.SealSalt, AssociatedData(row.Kid, row.SignsFrom));
+        var plain = Unseal(
+            row.SealedPrivateKey, SealingKey(secrets.Find(keyId, SealLabel)!, row.SealSalt), AssociatedData(row.Kid, row.SignsFrom));
         try
         {
             var key = ECDsa.Create();
@@ -77,6 +78,42 @@ public static class SigningKeySeal
         }
     }
 
+    /// <summary>Seals an opened key anew with the newest secret.</summary>
+    /// <param name="row">The row, changed in place.</param>
+    /// <param name="key">Its key, as <see cref="Open"/> answered it.</param>
+    /// <param name="secrets">Keys of this deployment.</param>
+    public static void Reseal(SigningKey row, ECDsa key, SecretKeys secrets)
+    {
+        var plain = key.ExportPkcs8PrivateKey();
+        try
+        {
+            row.SealSalt = RandomNumberGenerator.GetBytes(16);
+            row.SealedPrivateKey = Seal(plain, SealingKey(secrets.Current(SealLabel), row.SealSalt), AssociatedData(row.Kid, row.SignsFrom));
+            row.RowMac = RowMac(row, secrets.Current(RowMacLabel));
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(plain);
+        }
+    }
+
+    /// <summary>Ends a key's signing; it stays published until its last token is dead.</summary>
+    /// <param name="row">A row sealed with the newest secret, changed in place.</param>
+    /// <param name="at">From the database's clock, in its microseconds.</param>
+    /// <param name="secrets">Keys of this deployment.</param>
+    public static void Retire(SigningKey row, DateTimeOffset at, SecretKeys secrets)
+    {
+        row.RetiredAt = at;
+        row.RowMac = RowMac(row, secrets.Current(RowMacLabel));
+    }
+
+    /// <summary>Which secret a genuine row was sealed with; null for any other row.</summary>
+    internal static string? SealerOf(SigningKey row, SecretKeys secrets) =>
+        row.Algorithm == Algorithm && row.Kid == Thumbprint(row.X, row.Y)
+            ? secrets.KeyIds.FirstOrDefault(keyId =>
+                CryptographicOperations.FixedTimeEquals(RowMac(row, secrets.Find(keyId, RowMacLabel)!), row.RowMac))
+            : null;
+
     // RFC 7638 section 3.2: the required members in lexical order, without white space.
     private static string Thumbprint(string x, string y) =>
         Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes($$"""{"crv":"P-256","kty":"EC","x":"{{x}}","y":"{{y}}"}""")));
@@ -85,25 +122,24 @@ public static class SigningKeySeal
         Encoding.UTF8.GetBytes($"{Algorithm}|{kid}|{signsFrom.UtcTicks}");
 
     private static byte[] RowMac(SigningKey row, byte[] key) => HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(
-        $"{row.Kid}|{row.Algorithm}|{row.X}|{row.Y}|{row.SignsFrom.UtcTicks}|{row.RetiredAt?.UtcTicks}"));
+        $"{row.Kid}|{row.Algorithm}|{row.X}|{row.Y}|{row.SignsFrom.UtcTicks}|{row.RetiredAt?.UtcTicks}|{Convert.ToBase64String(row.SealSalt)}|{Convert.ToBase64String(row.SealedPrivateKey)}"));
 
-    private static byte[] Seal(byte[] plain, string secret, byte[] salt, byte[] associatedData)
+    private static byte[] Seal(byte[] plain, byte[] key, byte[] associatedData)
     {
         var box = new byte[NonceLength + plain.Length + TagLength];
         RandomNumberGenerator.Fill(box.AsSpan(0, NonceLength));
-        using var aes = new AesGcm(SealingKey(secret, salt), TagLength);
+        using var aes = new AesGcm(key, TagLength);
         aes.Encrypt(box.AsSpan(0, NonceLength), plain, box.AsSpan(NonceLength, plain.Length), box.AsSpan(^TagLength), associatedData);
         return box;
     }
 
-    private static byte[] Unseal(byte[] box, string secret, byte[] salt, byte[] associatedData)
+    private static byte[] Unseal(byte[] box, byte[] key, byte[] associatedData)
     {
         var plain = new byte[box.Length - NonceLength - TagLength];
-        using var aes = new AesGcm(SealingKey(secret, salt), TagLength);
+        using var aes = new AesGcm(key, TagLength);
         aes.Decrypt(box.AsSpan(0, NonceLength), box.AsSpan(NonceLength, plain.Length), box.AsSpan(^TagLength), plain, associatedData);
         return plain;
     }
 
-    private static byte[] SealingKey(string secret, byte[] salt) =>
-        Rfc2898DeriveBytes.Pbkdf2(Encoding.UTF8.GetBytes(secret), salt, Iterations, HashAlgorithmName.SHA512, 32);
+    private static byte[] SealingKey(byte[] key, byte[] salt) => HKDF.DeriveKey(HashAlgorithmName.SHA256, key, 32, salt);
 }

@@ -2,25 +2,64 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Ariya.Data.Keys;
 
-/// <summary>Makes signing keys; several processes may start at once and still make one.</summary>
+/// <summary>What <see cref="SigningKeyTable.MaintainAsync"/> did.</summary>
+/// <param name="Made">Keys made.</param>
+/// <param name="Retired">Keys that stopped signing.</param>
+/// <param name="Resealed">Keys sealed anew after a change of JWT_SECRET.</param>
+/// <param name="Unreadable">Keys that no configured secret opens; their tokens are refused.</param>
+public sealed record SigningKeyChanges(int Made, int Retired, int Resealed, int Unreadable);
+
+/// <summary>Makes, rotates and re-seals signing keys; several processes may do so at once and one does it.</summary>
 public static class SigningKeyTable
 {
-    /// <summary>Makes the first key of a deployment, which signs at once. Does nothing when a key is in use.</summary>
-    /// <returns>Whether a key was made.</returns>
-    public static async Task<bool> EnsureAsync(AriyaDbContext db, SecretKeys secrets, CancellationToken cancellationToken)
+    /// <summary>A key signs this long before the next one is made.</summary>
+    public static readonly TimeSpan RotationAge = TimeSpan.FromDays(90);
+
+    // Verifiers cache the list of keys; a key signs only when they have had time to read it.
+    private static readonly TimeSpan s_publishedBeforeSigning = TimeSpan.FromMinutes(15);
+
+    /// <summary>
+    /// Brings the keys to where they should be: one at least that signs (the first one at once); a new one when the newest is 90 days
+    /// old, which signs 15 minutes later; older ones retired once it signs; all sealed with the newest secret.
+    /// </summary>
+    public static async Task<SigningKeyChanges> MaintainAsync(AriyaDbContext db, SecretKeys secrets, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var now = await db.QueryFirstAsync(
             $"select clock_timestamp() from pg_advisory_xact_lock(hashtext('ariya.signing_keys'))",
             row => row.GetFieldValue<DateTimeOffset>(0), cancellationToken);
-        if (await db.SigningKeys.AnyAsync(key => key.RetiredAt == null, cancellationToken))
+        var rows = await db.SigningKeys.Where(key => key.RetiredAt == null).OrderBy(key => key.SignsFrom).ToListAsync(cancellationToken);
+        var readable = rows.Where(row => SigningKeySeal.IsGenuine(row, secrets)).ToList();
+        var resealed = readable.Count(row => Reseal(row, secrets));
+        var made = Make(db, secrets, readable, now);
+        var retired = readable.Where(row => row.SignsFrom < now && readable.Any(newer => newer.SignsFrom > row.SignsFrom && newer.SignsFrom <= now)).ToList();
+        retired.ForEach(row => SigningKeySeal.Retire(row, now, secrets));
+        await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return new SigningKeyChanges(made, retired.Count, resealed, rows.Count - readable.Count);
+    }
+
+    private static bool Reseal(SigningKey row, SecretKeys secrets)
+    {
+        if (SigningKeySeal.SealerOf(row, secrets) == secrets.KeyIds[0])
         {
             return false;
         }
 
-        db.SigningKeys.Add(SigningKeySeal.Create(secrets, now));
-        await db.SaveChangesAsync(cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
+        using var key = SigningKeySeal.Open(row, secrets)!;
+        SigningKeySeal.Reseal(row, key, secrets);
         return true;
+    }
+
+    private static int Make(AriyaDbContext db, SecretKeys secrets, List<SigningKey> readable, DateTimeOffset now)
+    {
+        var newest = readable.LastOrDefault();
+        if (newest is not null && now - newest.SignsFrom < RotationAge)
+        {
+            return 0;
+        }
+
+        db.SigningKeys.Add(SigningKeySeal.Create(secrets, newest is null ? now : now + s_publishedBeforeSigning));
+        return 1;
     }
 }

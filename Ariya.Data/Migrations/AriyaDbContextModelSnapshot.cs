@@ -463,6 +463,41 @@ namespace Ariya.Data.Migrations
                         });
                 });
 
+            modelBuilder.Entity("Ariya.Data.Outbox.WorkerHeartbeat", b =>
+                {
+                    b.Property<Guid>("WorkerId")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("worker_id");
+
+                    b.Property<DateTimeOffset>("At")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("at")
+                        .HasDefaultValueSql("clock_timestamp()");
+
+                    b.Property<DateTimeOffset?>("RelayContactAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("relay_contact_at");
+
+                    b.Property<int?>("RelayLatencyMs")
+                        .HasColumnType("integer")
+                        .HasColumnName("relay_latency_ms");
+
+                    b.Property<string>("RelayState")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("relay_state");
+
+                    b.HasKey("WorkerId")
+                        .HasName("pk_worker_heartbeats");
+
+                    b.ToTable("worker_heartbeats", t =>
+                        {
+                            t.HasCheckConstraint("ck_worker_heartbeats_relay_state", "relay_state in ('answers', 'away')");
+                        });
+                });
+
             modelBuilder.Entity("Ariya.Data.Registrations.Registration", b =>
                 {
                     b.Property<Guid>("Id")

@@ -33,12 +33,10 @@ public static class PasswordHash
         _ => false,
     };
 
-    /// <summary>The algorithm of a stored hash, as written in it.</summary>
-    public static string AlgorithmOf(string stored) => stored.Split('$') is ["", var algorithm, ..] ? algorithm : "";
-
     /// <summary>Hashes a password with a new salt. Takes tens of milliseconds of one core.</summary>
     public static string Create(string algorithm, string password)
     {
+        RequireComputable(algorithm);
         var salt = RandomNumberGenerator.GetBytes(SaltLength);
         return algorithm switch
         {
@@ -50,6 +48,7 @@ public static class PasswordHash
     }
 
     /// <summary>Computes the stored hash again and compares in constant time.</summary>
+    /// <exception cref="PlatformNotSupportedException">This machine cannot compute the hash: an outage, never a wrong password.</exception>
     /// <exception cref="FormatException">The stored text is not a hash this program makes: an error, never a wrong password.</exception>
     public static bool Verify(string stored, string password)
     {
@@ -58,6 +57,7 @@ public static class PasswordHash
             throw new FormatException("A stored password hash cannot be read.");
         }
 
+        RequireComputable(parsed.Algorithm);
         var computed = parsed.Algorithm == Argon2id
             ? Argon2Hash(password, parsed.Salt, parsed.MemoryKiB, parsed.Rounds, 1)
             : Pbkdf2Hash(password, parsed.Salt, parsed.Rounds);
@@ -71,6 +71,15 @@ public static class PasswordHash
             || parsed.Algorithm != algorithm
             || parsed.Rounds < (algorithm == Argon2id ? Argon2Passes : Pbkdf2Rounds)
             || (algorithm == Argon2id && parsed.MemoryKiB < Argon2MemoryKiB);
+    }
+
+    private static void RequireComputable(string algorithm)
+    {
+        if (!CanCompute(algorithm))
+        {
+            throw new PlatformNotSupportedException(
+                $"This machine cannot compute '{algorithm}', with which passwords are hashed. Install the package libargon2-1 (Debian, Ubuntu), argon2-libs (Alpine) or libargon2 (Fedora).");
+        }
     }
 
     // $argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>   or   $pbkdf2-sha512$i=220000$<salt>$<hash>

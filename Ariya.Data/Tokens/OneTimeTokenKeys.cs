@@ -16,8 +16,12 @@ public sealed class OneTimeTokenKeys(SecretKeys secrets)
     /// <summary>Length of a token in a link: 32 bytes in base64url.</summary>
     public const int TokenLength = 43;
 
-    /// <summary>The newest secret's id, recorded with the token so that a resent mail carries the same link.</summary>
-    public string CurrentKeyId => secrets.KeyIds[0];
+    /// <summary>
+    /// The secret to derive with: the one a token was first minted with, so that a resent mail carries the same link, unless it is no
+    /// longer configured; for a new token the newest.
+    /// </summary>
+    public string KeyIdFor(string? mintedWith) =>
+        mintedWith is not null && secrets.KeyIds.Contains(mintedWith) ? mintedWith : secrets.KeyIds[0];
 
     /// <summary>The token of a link, or null when the secret it was made with is no longer configured.</summary>
     public string? Link(string keyId, string purpose, ReadOnlySpan<byte> salt, Guid messageId, Guid subjectId, string address)

@@ -1,124 +1,55 @@
-using Microsoft.Extensions.Logging;
-
 namespace Aspire.Hosting.ApplicationModel;
 
-public enum ContainerLifetime
+internal enum WaitType { WaitUntilHealthy, WaitForCompletion, WaitUntilStarted }
+
+internal sealed record WaitAnnotation(IResource Resource, WaitType WaitType, int ExitCode) : IResourceAnnotation;
+
+internal sealed record HealthCheckAnnotation(string Key) : IResourceAnnotation;
+
+internal sealed record EnvironmentCallbackAnnotation(Func<EnvironmentCallbackContext, Task> Callback) : IResourceAnnotation;
+
+/// <summary>One argument: text, or an <see cref="IValueProvider"/> that is asked when the process starts.</summary>
+internal sealed record ArgumentAnnotation(object Value) : IResourceAnnotation;
+
+/// <summary>The data folder of a local server is kept as a whole, so that the path inside the container does not matter.</summary>
+internal sealed record VolumeAnnotation(string? Name, string Target, bool IsReadOnly) : IResourceAnnotation;
+
+internal sealed record ExplicitStartupAnnotation : IResourceAnnotation;
+
+internal sealed record UrlAnnotation(string Url, string? DisplayText) : IResourceAnnotation;
+
+/// <summary>The resource was started with values of another one; when that gets another port, this one is started anew.</summary>
+internal sealed record ReferenceAnnotation(IResource Resource) : IResourceAnnotation;
+
+/// <summary>The caller gave <c>ConnectionStrings:{name}</c>: nothing is started for the resource, the string is passed on.</summary>
+internal sealed record GivenConnectionStringAnnotation(string Value) : IResourceAnnotation;
+
+internal sealed record ProjectAssemblyAnnotation(string ProjectPath, string AssemblyPath) : IResourceAnnotation;
+
+internal sealed record ContainerImageAnnotation : IResourceAnnotation
 {
-    Session,
-    Persistent,
+    public required string Image { get; init; }
+    public string? Registry { get; set; }
+    public string? Tag { get; set; }
+    public string FullName => (Registry is null ? "" : Registry + "/") + Image + (Tag is null ? "" : ":" + Tag);
 }
 
-public enum WaitBehavior
-{
-    WaitOnResourceUnavailable,
-    StopOnResourceUnavailable,
-}
-
-public enum WaitType
-{
-    WaitUntilHealthy,
-    WaitForCompletion,
-    WaitUntilStarted,
-}
-
-public class WaitAnnotation(IResource resource, WaitType waitType, int exitCode = 0) : IResourceAnnotation
-{
-    public IResource Resource { get; } = resource;
-
-    public WaitType WaitType { get; } = waitType;
-
-    public int ExitCode { get; } = exitCode;
-}
-
-public class HealthCheckAnnotation(string key) : IResourceAnnotation
-{
-    public string Key { get; } = key;
-}
-
-public class EnvironmentCallbackAnnotation(Func<EnvironmentCallbackContext, Task> callback) : IResourceAnnotation
-{
-    public Func<EnvironmentCallbackContext, Task> Callback { get; } = callback;
-}
-
-public class EnvironmentCallbackContext(
-    DistributedApplicationExecutionContext executionContext, IResource resource, ILogger logger, CancellationToken cancellationToken)
+public class EnvironmentCallbackContext(IResource resource, CancellationToken cancellationToken)
 {
     /// <summary>Text, or an <see cref="IValueProvider"/> that is asked when the process starts.</summary>
     public Dictionary<string, object> EnvironmentVariables { get; } = [];
-
-    public DistributedApplicationExecutionContext ExecutionContext { get; } = executionContext;
-
     public IResource Resource { get; } = resource;
-
-    public ILogger Logger { get; } = logger;
-
     public CancellationToken CancellationToken { get; } = cancellationToken;
 }
 
-public class CommandLineArgsCallbackAnnotation(Func<CommandLineArgsCallbackContext, Task> callback) : IResourceAnnotation
+internal static class AnnotationExtensions
 {
-    public Func<CommandLineArgsCallbackContext, Task> Callback { get; } = callback;
-}
+    public static IEnumerable<T> All<T>(this IResource resource) where T : IResourceAnnotation => resource.Annotations.OfType<T>();
 
-public sealed class CommandLineArgsCallbackContext(
-    DistributedApplicationExecutionContext executionContext, IResource resource, CancellationToken cancellationToken)
-{
-    public IList<object> Args { get; } = [];
+    public static T? Last<T>(this IResource resource) where T : class, IResourceAnnotation => resource.All<T>().LastOrDefault();
 
-    public DistributedApplicationExecutionContext ExecutionContext { get; } = executionContext;
+    public static bool Has<T>(this IResource resource) where T : IResourceAnnotation => resource.All<T>().Any();
 
-    public IResource Resource { get; } = resource;
-
-    public CancellationToken CancellationToken { get; } = cancellationToken;
-}
-
-public sealed class ContainerImageAnnotation : IResourceAnnotation
-{
-    public string? Registry { get; set; }
-
-    public required string Image { get; set; }
-
-    public string? Tag { get; set; }
-
-    internal string FullName => (Registry is null ? "" : Registry + "/") + Image + (Tag is null ? "" : ":" + Tag);
-}
-
-public enum ContainerMountType
-{
-    BindMount,
-    Volume,
-}
-
-public sealed class ContainerMountAnnotation(string? source, string target, ContainerMountType type, bool isReadOnly) : IResourceAnnotation
-{
-    public string? Source { get; } = source;
-
-    public string Target { get; } = target;
-
-    public ContainerMountType Type { get; } = type;
-
-    public bool IsReadOnly { get; } = isReadOnly;
-}
-
-public sealed class ContainerLifetimeAnnotation : IResourceAnnotation
-{
-    public required ContainerLifetime Lifetime { get; set; }
-}
-
-public sealed class ExplicitStartupAnnotation : IResourceAnnotation;
-
-public sealed class ResourceRelationshipAnnotation(IResource resource, string type) : IResourceAnnotation
-{
-    public IResource Resource { get; } = resource;
-
-    public string Type { get; } = type;
-}
-
-public sealed class ResourceUrlAnnotation : IResourceAnnotation
-{
-    public required string Url { get; set; }
-
-    public string? DisplayText { get; set; }
-
-    public EndpointReference? Endpoint { get; init; }
+    public static EndpointAnnotation? Endpoint(this IResource resource, string name) =>
+        resource.All<EndpointAnnotation>().FirstOrDefault(e => string.Equals(e.Name, name, StringComparison.OrdinalIgnoreCase));
 }

@@ -3,103 +3,52 @@ using System.Net.Sockets;
 
 namespace Aspire.Hosting.ApplicationModel;
 
-public sealed class EndpointAnnotation : IResourceAnnotation
+public sealed class EndpointAnnotation(
+    ProtocolType protocol, string? uriScheme = null, string? transport = null, string? name = null,
+    int? port = null, int? targetPort = null, bool? isExternal = null, bool? isProxied = null) : IResourceAnnotation
 {
-    public EndpointAnnotation(
-        ProtocolType protocol, string? uriScheme = null, string? transport = null, string? name = null,
-        int? port = null, int? targetPort = null, bool? isExternal = null, bool? isProxied = null)
-    {
-        Protocol = protocol;
-        UriScheme = uriScheme ?? (protocol == ProtocolType.Udp ? "udp" : "tcp");
-        Transport = transport ?? (UriScheme is "http" or "https" ? "http" : protocol == ProtocolType.Udp ? "udp" : "tcp");
-        Name = name ?? UriScheme;
-        Port = port;
-        TargetPort = targetPort;
-        IsExternal = isExternal ?? false;
-        IsProxied = isProxied ?? true;
-    }
-
-    public string Name { get; set; }
-
-    public ProtocolType Protocol { get; set; }
-
-    public string UriScheme { get; set; }
-
-    public string Transport { get; set; }
-
+    public string Name { get; set; } = name ?? uriScheme ?? protocol.ToString().ToLowerInvariant();
+    public string UriScheme { get; set; } = uriScheme ?? protocol.ToString().ToLowerInvariant();
+    public string? Transport { get; set; } = transport;
     public string TargetHost { get; set; } = "localhost";
-
-    public int? Port { get; set; }
-
-    public int? TargetPort { get; set; }
-
-    public bool IsExternal { get; set; }
-
-    public bool IsProxied { get; set; }
-
-    public bool ExcludeReferenceEndpoint { get; set; }
-
+    public int? Port { get; set; } = port;
+    public int? TargetPort { get; set; } = targetPort;
+    public bool IsExternal { get; set; } = isExternal ?? false;
+    public bool IsProxied { get; set; } = isProxied ?? true;
     public AllocatedEndpoint? AllocatedEndpoint { get; set; }
 
     /// <summary>The variable that tells the process its port, when it is told one (<c>env:</c>).</summary>
-    internal string? PortVariable { get; set; }
+    internal string? PortVariable { get; init; }
+
+    internal bool IsHttp => UriScheme is "http" or "https";
 }
 
 public class AllocatedEndpoint(EndpointAnnotation endpoint, string address, int port)
 {
     public EndpointAnnotation Endpoint { get; } = endpoint;
-
     public string Address { get; } = address;
-
     public int Port { get; } = port;
-
     public string UriString => $"{Endpoint.UriScheme}://{Address}:{Port.ToString(CultureInfo.InvariantCulture)}";
 
     /// <summary>A port that somebody chose is used as it is or refused; one that was picked may be picked anew.</summary>
     internal bool IsPicked { get; init; }
 }
 
-public enum EndpointProperty
-{
-    Url,
-    Host,
-    IPV4Host,
-    Port,
-    Scheme,
-    TargetPort,
-    HostAndPort,
-}
+public enum EndpointProperty { Url, Host, IPV4Host, Port, Scheme, TargetPort, HostAndPort }
 
 public sealed class EndpointReference(IResourceWithEndpoints owner, string endpointName) : IExpressionValue, IValueWithReferences
 {
     public IResourceWithEndpoints Resource { get; } = owner;
-
     public string EndpointName { get; } = endpointName;
-
-    public bool Exists => Find() is not null;
-
-    public bool IsAllocated => Find()?.AllocatedEndpoint is not null;
-
-    public bool IsHttp => string.Equals(Find()?.UriScheme, "http", StringComparison.OrdinalIgnoreCase);
-
-    public bool IsHttps => string.Equals(Find()?.UriScheme, "https", StringComparison.OrdinalIgnoreCase);
-
-    public EndpointAnnotation EndpointAnnotation => Find()
-        ?? throw new InvalidOperationException($"Resource '{Resource.Name}' has no endpoint '{EndpointName}'.");
-
     public string Host => Allocated.Address;
-
     public int Port => Allocated.Port;
-
-    public int? TargetPort => EndpointAnnotation.TargetPort;
-
     public string Scheme => EndpointAnnotation.UriScheme;
-
     public string Url => Allocated.UriString;
-
     public string ValueExpression => $"{{{Resource.Name}.bindings.{EndpointName}.url}}";
-
     public IEnumerable<object> References => [Resource];
+
+    public EndpointAnnotation EndpointAnnotation => Resource.Endpoint(EndpointName)
+        ?? throw new InvalidOperationException($"Resource '{Resource.Name}' has no endpoint '{EndpointName}'.");
 
     private AllocatedEndpoint Allocated => EndpointAnnotation.AllocatedEndpoint ?? throw new InvalidOperationException(
         $"The endpoint '{EndpointName}' of resource '{Resource.Name}' has no port: the application has not started"
@@ -108,22 +57,17 @@ public sealed class EndpointReference(IResourceWithEndpoints owner, string endpo
     public EndpointReferenceExpression Property(EndpointProperty property) => new(this, property);
 
     public ValueTask<string?> GetValueAsync(CancellationToken cancellationToken = default) => ValueTask.FromResult<string?>(Url);
-
-    private EndpointAnnotation? Find() => Resource.Annotations.OfType<EndpointAnnotation>()
-        .FirstOrDefault(e => string.Equals(e.Name, EndpointName, StringComparison.OrdinalIgnoreCase));
 }
 
 public class EndpointReferenceExpression(EndpointReference endpointReference, EndpointProperty property)
     : IExpressionValue, IValueWithReferences
 {
     public EndpointReference Endpoint { get; } = endpointReference;
-
     public EndpointProperty Property { get; } = property;
+    public IEnumerable<object> References => [Endpoint];
 
     public string ValueExpression =>
         $"{{{Endpoint.Resource.Name}.bindings.{Endpoint.EndpointName}.{Property.ToString().ToLowerInvariant()}}}";
-
-    public IEnumerable<object> References => [Endpoint];
 
     public ValueTask<string?> GetValueAsync(CancellationToken cancellationToken = default) => ValueTask.FromResult<string?>(
         Property switch
@@ -131,11 +75,10 @@ public class EndpointReferenceExpression(EndpointReference endpointReference, En
             EndpointProperty.Url => Endpoint.Url,
             EndpointProperty.Host => Endpoint.Host,
             EndpointProperty.IPV4Host => "127.0.0.1",
-            EndpointProperty.Port => Endpoint.Port.ToString(CultureInfo.InvariantCulture),
             EndpointProperty.Scheme => Endpoint.Scheme,
             EndpointProperty.HostAndPort => $"{Endpoint.Host}:{Endpoint.Port.ToString(CultureInfo.InvariantCulture)}",
             // There is no proxy and no container network: a process listens on the port that others connect to.
-            EndpointProperty.TargetPort => Endpoint.Port.ToString(CultureInfo.InvariantCulture),
+            EndpointProperty.Port or EndpointProperty.TargetPort => Endpoint.Port.ToString(CultureInfo.InvariantCulture),
             _ => throw new InvalidOperationException($"Unknown endpoint property {Property}."),
         });
 }

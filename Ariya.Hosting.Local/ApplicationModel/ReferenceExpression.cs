@@ -7,11 +7,9 @@ namespace Aspire.Hosting.ApplicationModel;
 /// <summary>Text with holes that are filled when the value is asked for: <c>$"smtp://{endpoint}"</c>.</summary>
 public class ReferenceExpression : IExpressionValue, IValueWithReferences
 {
-    public static readonly ReferenceExpression Empty = new("", [], []);
+    private readonly IReadOnlyList<string?> _stringFormats;
 
-    private readonly string?[] _stringFormats;
-
-    private ReferenceExpression(string format, IValueProvider[] valueProviders, string?[] stringFormats)
+    private ReferenceExpression(string format, IReadOnlyList<IValueProvider> valueProviders, IReadOnlyList<string?> stringFormats)
     {
         Format = format;
         ValueProviders = valueProviders;
@@ -19,15 +17,13 @@ public class ReferenceExpression : IExpressionValue, IValueWithReferences
     }
 
     public string Format { get; }
-
     public IReadOnlyList<IValueProvider> ValueProviders { get; }
-
     public IEnumerable<object> References => ValueProviders;
 
     public string ValueExpression => string.Format(CultureInfo.InvariantCulture, Format,
         [.. ValueProviders.Select(provider => ((IManifestExpressionProvider)provider).ValueExpression)]);
 
-    public static ReferenceExpression Create(in ExpressionInterpolatedStringHandler handler) => handler.Expression.Build();
+    public static ReferenceExpression Create(in ExpressionInterpolatedStringHandler handler) => handler.Build();
 
     public async ValueTask<string?> GetValueAsync(CancellationToken cancellationToken = default)
     {
@@ -41,67 +37,36 @@ public class ReferenceExpression : IExpressionValue, IValueWithReferences
         return string.Format(CultureInfo.InvariantCulture, Format, values);
     }
 
-    internal static ReferenceExpression Create(string format, List<IValueProvider> providers, List<string?> stringFormats) =>
-        new(format, [.. providers], [.. stringFormats]);
-
     [InterpolatedStringHandler]
-    public readonly ref struct ExpressionInterpolatedStringHandler
+    public readonly ref struct ExpressionInterpolatedStringHandler(int literalLength, int formattedCount)
     {
-        public ExpressionInterpolatedStringHandler(int literalLength, int formattedCount)
-        {
-            _ = literalLength + formattedCount;
-            Expression = new ReferenceExpressionBuilder();
-        }
+        private readonly StringBuilder _format = new(literalLength);
+        private readonly List<IValueProvider> _providers = new(formattedCount);
+        private readonly List<string?> _stringFormats = new(formattedCount);
 
-        internal ReferenceExpressionBuilder Expression { get; }
+        public void AppendLiteral(string value) => _format.Append(value.Replace("{", "{{").Replace("}", "}}"));
 
-        public void AppendLiteral(string value) => Expression.AppendLiteral(value);
+        public void AppendFormatted(string? value) => AppendLiteral(value ?? "");
 
-        public void AppendFormatted(string? value) => Expression.AppendFormatted(value);
-
-        public void AppendFormatted(string? value, string? format) => Expression.AppendFormatted(value, format);
+        public void AppendFormatted(string? value, string? format) =>
+            AppendLiteral(format == "uri" ? Uri.EscapeDataString(value ?? "") : value ?? "");
 
         public void AppendFormatted<T>(T valueProvider) where T : IValueProvider, IManifestExpressionProvider =>
-            Expression.AppendFormatted(valueProvider);
+            AppendFormatted(valueProvider, null);
 
-        public void AppendFormatted<T>(T valueProvider, string? format) where T : IValueProvider, IManifestExpressionProvider =>
-            Expression.AppendFormatted(valueProvider, format);
+        public void AppendFormatted<T>(T valueProvider, string? format) where T : IValueProvider, IManifestExpressionProvider
+        {
+            _format.Append(CultureInfo.InvariantCulture, $"{{{_providers.Count}}}");
+            _providers.Add(valueProvider);
+            _stringFormats.Add(format);
+        }
 
         public void AppendFormatted<T>(IResourceBuilder<T> valueProvider)
-            where T : IResource, IValueProvider, IManifestExpressionProvider => Expression.AppendFormatted(valueProvider.Resource);
+            where T : IResource, IValueProvider, IManifestExpressionProvider => AppendFormatted(valueProvider.Resource, null);
 
         public void AppendFormatted<T>(IResourceBuilder<T> valueProvider, string? format)
-            where T : IResource, IValueProvider, IManifestExpressionProvider => Expression.AppendFormatted(valueProvider.Resource, format);
+            where T : IResource, IValueProvider, IManifestExpressionProvider => AppendFormatted(valueProvider.Resource, format);
+
+        internal ReferenceExpression Build() => new(_format.ToString(), _providers, _stringFormats);
     }
-}
-
-public class ReferenceExpressionBuilder
-{
-    private readonly StringBuilder _format = new();
-    private readonly List<IValueProvider> _providers = [];
-    private readonly List<string?> _stringFormats = [];
-
-    public bool IsEmpty => _format.Length == 0;
-
-    public void Append(in ReferenceExpression.ExpressionInterpolatedStringHandler handler) =>
-        AppendFormatted(handler.Expression.Build());
-
-    public void AppendLiteral(string value) => _format.Append(value.Replace("{", "{{").Replace("}", "}}"));
-
-    public void AppendFormatted(string? value) => AppendLiteral(value ?? "");
-
-    public void AppendFormatted(string? value, string? format) =>
-        AppendLiteral(format == "uri" ? Uri.EscapeDataString(value ?? "") : value ?? "");
-
-    public void AppendFormatted<T>(T valueProvider) where T : IValueProvider, IManifestExpressionProvider =>
-        AppendFormatted(valueProvider, null);
-
-    public void AppendFormatted<T>(T valueProvider, string? format) where T : IValueProvider, IManifestExpressionProvider
-    {
-        _format.Append(CultureInfo.InvariantCulture, $"{{{_providers.Count}}}");
-        _providers.Add(valueProvider);
-        _stringFormats.Add(format);
-    }
-
-    public ReferenceExpression Build() => ReferenceExpression.Create(_format.ToString(), _providers, _stringFormats);
 }

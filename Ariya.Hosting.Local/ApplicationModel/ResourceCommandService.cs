@@ -5,50 +5,43 @@ namespace Aspire.Hosting.ApplicationModel;
 public sealed class ExecuteCommandResult
 {
     public required bool Success { get; init; }
-
     public string? Message { get; init; }
-}
-
-public static class CommandResults
-{
-    public static ExecuteCommandResult Success() => new() { Success = true };
-
-    public static ExecuteCommandResult Failure(string? message = null) => new() { Success = false, Message = message };
 }
 
 /// <summary>start, stop and restart of one resource.</summary>
 public class ResourceCommandService
 {
-    private readonly Func<Orchestrator> _orchestrator;
+    private readonly Orchestrator _orchestrator;
 
-    internal ResourceCommandService(Func<Orchestrator> orchestrator) => _orchestrator = orchestrator;
-
-    public Task<ExecuteCommandResult> ExecuteCommandAsync(
-        IResource resource, string commandName, CancellationToken cancellationToken = default) =>
-        ExecuteCommandAsync(resource.Name, commandName, cancellationToken);
+    internal ResourceCommandService(Orchestrator orchestrator) => _orchestrator = orchestrator;
 
     public async Task<ExecuteCommandResult> ExecuteCommandAsync(
         string resourceId, string commandName, CancellationToken cancellationToken = default)
     {
-        if (_orchestrator().Find(resourceId) is not { } run)
+        var run = _orchestrator.Find(resourceId);
+        if (run is null)
         {
-            return CommandResults.Failure($"There is no process behind '{resourceId}'.");
+            return Failure($"There is no process behind '{resourceId}'.");
         }
 
         switch (commandName)
         {
+            case "start" when !await run.StartAsync(cancellationToken):
+                return Failure($"'{resourceId}' is started already.");
             case "start":
-                return await run.StartAsync(cancellationToken)
-                    ? CommandResults.Success()
-                    : CommandResults.Failure($"'{resourceId}' is started already.");
+                break;
             case "stop":
                 await run.StopAsync(cancellationToken);
-                return CommandResults.Success();
+                break;
             case "restart":
                 await run.RestartAsync(cancellationToken);
-                return CommandResults.Success();
+                break;
             default:
-                return CommandResults.Failure($"'{resourceId}' has no command '{commandName}'.");
+                return Failure($"'{resourceId}' has no command '{commandName}'.");
         }
+
+        return new ExecuteCommandResult { Success = true };
     }
+
+    private static ExecuteCommandResult Failure(string message) => new() { Success = false, Message = message };
 }

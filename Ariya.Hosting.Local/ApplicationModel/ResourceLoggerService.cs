@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
-using Microsoft.Extensions.Logging;
 
 namespace Aspire.Hosting.ApplicationModel;
 
@@ -14,32 +13,14 @@ public class ResourceLoggerService
     private readonly Lock _gate = new();
     private readonly Dictionary<string, ResourceConsole> _consoles = new(StringComparer.OrdinalIgnoreCase);
 
-    public ILogger GetLogger(IResource resource) => GetLogger(resource.Name);
-
-    public ILogger GetLogger(string resourceName) => new ConsoleLogger(this, resourceName);
-
-    public IAsyncEnumerable<IReadOnlyList<LogLine>> WatchAsync(IResource resource) => WatchAsync(resource.Name);
-
     public async IAsyncEnumerable<IReadOnlyList<LogLine>> WatchAsync(
         string resourceName, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         var channel = Channel.CreateBounded<LogLine>(
             new BoundedChannelOptions(KeptLines) { FullMode = BoundedChannelFullMode.DropOldest });
-        LogLine[] kept;
-        lock (_gate)
-        {
-            var console = Console(resourceName);
-            kept = [.. console.Lines];
-            console.Watchers.Add(channel);
-        }
-
+        var watchers = Start(resourceName, channel);
         try
         {
-            if (kept.Length > 0)
-            {
-                yield return kept;
-            }
-
             while (await channel.Reader.WaitToReadAsync(cancellationToken))
             {
                 var lines = new List<LogLine>();
@@ -55,7 +36,7 @@ public class ResourceLoggerService
         {
             lock (_gate)
             {
-                Console(resourceName).Watchers.Remove(channel);
+                watchers.Remove(channel);
             }
         }
     }
@@ -87,6 +68,21 @@ public class ResourceLoggerService
         }
     }
 
+    private List<Channel<LogLine>> Start(string resourceName, Channel<LogLine> watcher)
+    {
+        lock (_gate)
+        {
+            var console = Console(resourceName);
+            foreach (var line in console.Lines)
+            {
+                watcher.Writer.TryWrite(line);
+            }
+
+            console.Watchers.Add(watcher);
+            return console.Watchers;
+        }
+    }
+
     private ResourceConsole Console(string resourceName)
     {
         if (!_consoles.TryGetValue(resourceName, out var console))
@@ -100,23 +96,7 @@ public class ResourceLoggerService
     private sealed class ResourceConsole
     {
         public int Count { get; set; }
-
         public Queue<LogLine> Lines { get; } = [];
-
         public List<Channel<LogLine>> Watchers { get; } = [];
-    }
-
-    private sealed class ConsoleLogger(ResourceLoggerService consoles, string resourceName) : ILogger
-    {
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => logLevel != LogLevel.None;
-
-        public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            var text = formatter(state, exception);
-            consoles.Append(resourceName, exception is null ? text : $"{text}\n{exception}", logLevel >= LogLevel.Error);
-        }
     }
 }

@@ -6,22 +6,12 @@ using Microsoft.Extensions.Hosting;
 namespace Aspire.Hosting.ApplicationModel;
 
 /// <summary>The state of every resource, and the waits for it. A wait that cannot end well says what is known of the resource.</summary>
-public sealed class ResourceNotificationService
+public sealed class ResourceNotificationService(
+    DistributedApplicationModel model, ResourceLoggerService consoles, IHostApplicationLifetime lifetime)
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, ResourceEvent> _current = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<Channel<ResourceEvent>> _watchers = [];
-    private readonly DistributedApplicationModel _model;
-    private readonly ResourceLoggerService _consoles;
-    private readonly CancellationToken _hostStopping;
-
-    internal ResourceNotificationService(
-        DistributedApplicationModel model, ResourceLoggerService consoles, IHostApplicationLifetime lifetime)
-    {
-        _model = model;
-        _consoles = consoles;
-        _hostStopping = lifetime.ApplicationStopping;
-    }
 
     public Task PublishUpdateAsync(IResource resource, Func<CustomResourceSnapshot, CustomResourceSnapshot> stateFactory)
     {
@@ -29,7 +19,7 @@ public sealed class ResourceNotificationService
         {
             var before = _current.TryGetValue(resource.Name, out var current)
                 ? current.Snapshot
-                : new CustomResourceSnapshot { ResourceType = TypeOf(resource), Properties = [] };
+                : new CustomResourceSnapshot { ResourceType = TypeOf(resource) };
             var after = stateFactory(before);
             if (current is null || !ReferenceEquals(before, after))
             {
@@ -93,12 +83,12 @@ public sealed class ResourceNotificationService
     public async Task<ResourceEvent> WaitForResourceAsync(
         string resourceName, Func<ResourceEvent, bool> predicate, CancellationToken cancellationToken = default)
     {
-        if (!_model.Resources.TryGetByName(resourceName, out var resource))
+        if (!model.Resources.TryGetByName(resourceName, out var resource))
         {
             throw new DistributedApplicationException($"Resource '{resourceName}' does not exist in the application model.");
         }
 
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _hostStopping);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
         try
         {
             await foreach (var resourceEvent in WatchAsync(ending.Token))
@@ -118,16 +108,11 @@ public sealed class ResourceNotificationService
         throw new InvalidOperationException("The states of resources ended.");
     }
 
-    public Task<ResourceEvent> WaitForResourceHealthyAsync(string resourceName, CancellationToken cancellationToken = default) =>
-        WaitForResourceHealthyAsync(resourceName, WaitBehavior.StopOnResourceUnavailable, cancellationToken);
-
-    public async Task<ResourceEvent> WaitForResourceHealthyAsync(
-        string resourceName, WaitBehavior waitBehavior, CancellationToken cancellationToken = default)
+    public async Task<ResourceEvent> WaitForResourceHealthyAsync(string resourceName, CancellationToken cancellationToken = default)
     {
-        var stopsOnFailure = waitBehavior == WaitBehavior.StopOnResourceUnavailable;
         var reached = await WaitForResourceAsync(
-            resourceName, e => IsReady(e.Snapshot) || (stopsOnFailure && IsTerminal(e.Snapshot)), cancellationToken);
-        if (!IsReady(reached.Snapshot))
+            resourceName, e => e.Snapshot.IsReady || e.Snapshot.IsTerminal, cancellationToken);
+        if (!reached.Snapshot.IsReady)
         {
             throw new DistributedApplicationException($"'{resourceName}' cannot become healthy. {Describe(resourceName)}");
         }
@@ -145,10 +130,8 @@ public sealed class ResourceNotificationService
         return reached;
     }
 
-    public async Task WaitForDependenciesAsync(IResource resource, CancellationToken cancellationToken)
-    {
-        await Task.WhenAll(resource.Annotations.OfType<WaitAnnotation>().Select(wait => WaitForDependencyAsync(wait, cancellationToken)));
-    }
+    public Task WaitForDependenciesAsync(IResource resource, CancellationToken cancellationToken) =>
+        Task.WhenAll(resource.All<WaitAnnotation>().Select(wait => WaitForDependencyAsync(wait, cancellationToken)));
 
     /// <summary>State, exit code, failing health checks and the last console lines of a resource, in words.</summary>
     internal string Describe(string resourceName)
@@ -162,7 +145,7 @@ public sealed class ResourceNotificationService
             text += $"\n  health check {report.Name}: {report.Status?.ToString() ?? "unknown"}: {why}";
         }
 
-        var lines = _consoles.LastLines(resourceName, 20);
+        var lines = consoles.LastLines(resourceName, 20);
         return lines.Count == 0
             ? text + "\n  It has written nothing."
             : text + "\n  Its last lines:" + string.Concat(lines.Select(line => "\n    " + line));
@@ -179,9 +162,8 @@ public sealed class ResourceNotificationService
 
         var awaitsStart = wait.WaitType == WaitType.WaitUntilStarted;
         var reached = (await WaitForResourceAsync(
-            name, e => IsTerminal(e.Snapshot) || (awaitsStart && e.Snapshot.State?.Text == KnownResourceStates.Running),
-            cancellationToken)).Snapshot;
-        if (awaitsStart ? IsTerminal(reached) : reached.State!.Text == KnownResourceStates.FailedToStart)
+            name, e => e.Snapshot.IsTerminal || (awaitsStart && e.Snapshot.State?.Text == KnownResourceStates.Running), cancellationToken)).Snapshot;
+        if (awaitsStart ? reached.IsTerminal : reached.State!.Text == KnownResourceStates.FailedToStart)
         {
             throw new DistributedApplicationException($"'{name}' did not start. {Describe(name)}");
         }
@@ -192,12 +174,6 @@ public sealed class ResourceNotificationService
                 $"'{name}' should have ended with exit code {wait.ExitCode}, but did with {reached.ExitCode}. {Describe(name)}");
         }
     }
-
-    private static bool IsReady(CustomResourceSnapshot snapshot) =>
-        snapshot.HealthStatus == HealthStatus.Healthy && snapshot.ResourceReadyEvent is not null;
-
-    private static bool IsTerminal(CustomResourceSnapshot snapshot) =>
-        snapshot.State is { } state && KnownResourceStates.TerminalStates.Contains(state.Text);
 
     private static string TypeOf(IResource resource) => resource switch
     {

@@ -17,19 +17,10 @@ public static class KnownResourceStates
     public static readonly IReadOnlyList<string> TerminalStates = [Finished, FailedToStart, Exited];
 }
 
-public static class KnownResourceCommands
-{
-    public static readonly string StartCommand = "start";
-    public static readonly string StopCommand = "stop";
-    public static readonly string RestartCommand = "restart";
-}
-
 public sealed record ResourceStateSnapshot(string Text, string? Style)
 {
     public static implicit operator ResourceStateSnapshot?(string? text) => text is null ? null : new(text, null);
 }
-
-public sealed record ResourcePropertySnapshot(string Name, object? Value);
 
 public sealed record EnvironmentVariableSnapshot(string Name, string? Value, bool IsFromSpec);
 
@@ -43,38 +34,30 @@ public sealed record EventSnapshot(Task EventTask);
 public sealed record CustomResourceSnapshot
 {
     public required string ResourceType { get; init; }
-
-    public required ImmutableArray<ResourcePropertySnapshot> Properties { get; init; }
-
     public ResourceStateSnapshot? State { get; init; }
-
     public int? ExitCode { get; init; }
-
     public DateTime? StartTimeStamp { get; init; }
-
     public DateTime? StopTimeStamp { get; init; }
-
     public ImmutableArray<HealthReportSnapshot> HealthReports { get; init; } = [];
-
     public ImmutableArray<EnvironmentVariableSnapshot> EnvironmentVariables { get; init; } = [];
-
     public ImmutableArray<UrlSnapshot> Urls { get; init; } = [];
-
     public bool IsHidden { get; init; }
-
     public EventSnapshot? ResourceReadyEvent { get; init; }
 
     /// <summary>Only a running resource has a health; without checks it is healthy.</summary>
     public HealthStatus? HealthStatus => State?.Text != KnownResourceStates.Running ? null
         : HealthReports.IsEmpty ? Microsoft.Extensions.Diagnostics.HealthChecks.HealthStatus.Healthy
         : HealthReports.Min(r => r.Status ?? Microsoft.Extensions.Diagnostics.HealthChecks.HealthStatus.Unhealthy);
+
+    internal bool IsReady =>
+        HealthStatus == Microsoft.Extensions.Diagnostics.HealthChecks.HealthStatus.Healthy && ResourceReadyEvent is not null;
+
+    internal bool IsTerminal => State is { } state && KnownResourceStates.TerminalStates.Contains(state.Text);
 }
 
 public class ResourceEvent(IResource resource, string resourceId, CustomResourceSnapshot snapshot)
 {
     public IResource Resource { get; } = resource;
-
     public string ResourceId { get; } = resourceId;
-
     public CustomResourceSnapshot Snapshot { get; } = snapshot;
 }

@@ -1,6 +1,5 @@
 using Ariya.Hosting.Local.Orchestration;
 using Aspire.Hosting.ApplicationModel;
-using Aspire.Hosting.Eventing;
 using Aspire.Hosting.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -12,25 +11,20 @@ public class DistributedApplication(IHost host) : IHost, IAsyncDisposable
     private bool _isStarted;
 
     public IServiceProvider Services => host.Services;
-
     public ResourceNotificationService ResourceNotifications => Services.GetRequiredService<ResourceNotificationService>();
-
     public ResourceCommandService ResourceCommands => Services.GetRequiredService<ResourceCommandService>();
-
     internal IHost Host => host;
 
-    public static IDistributedApplicationBuilder CreateBuilder() => CreateBuilder([]);
-
     public static IDistributedApplicationBuilder CreateBuilder(string[] args) =>
-        new DistributedApplicationBuilder(new DistributedApplicationOptions { Args = args });
+        CreateBuilder(new DistributedApplicationOptions { Args = args });
 
     public static IDistributedApplicationBuilder CreateBuilder(DistributedApplicationOptions options) =>
-        new DistributedApplicationBuilder(options);
+        new DistributedApplicationBuilder(options, new HostApplicationBuilderSettings());
 
     public virtual async Task StartAsync(CancellationToken cancellationToken = default)
     {
         _isStarted = true;
-        await PrepareAsync(cancellationToken);
+        Services.GetRequiredService<ModelCheck>().Prepare();
         await host.StartAsync(cancellationToken);
     }
 
@@ -42,7 +36,7 @@ public class DistributedApplication(IHost host) : IHost, IAsyncDisposable
 
     public virtual async Task RunAsync(CancellationToken cancellationToken = default)
     {
-        await PrepareAsync(cancellationToken);
+        Services.GetRequiredService<ModelCheck>().Prepare();
         await host.RunAsync(cancellationToken);
     }
 
@@ -68,7 +62,7 @@ public class DistributedApplication(IHost host) : IHost, IAsyncDisposable
         if (failure.Message is not null)
         {
             Console.Error.WriteLine(failure.Message);
-            System.Environment.ExitCode = 1;
+            Environment.ExitCode = 1;
         }
     }
 
@@ -87,12 +81,5 @@ public class DistributedApplication(IHost host) : IHost, IAsyncDisposable
 
         await ((IAsyncDisposable)host).DisposeAsync();
         GC.SuppressFinalize(this);
-    }
-
-    private Task PrepareAsync(CancellationToken cancellationToken)
-    {
-        Services.GetRequiredService<Model>().Prepare();
-        var started = new BeforeStartEvent(Services, Services.GetRequiredService<DistributedApplicationModel>());
-        return Services.GetRequiredService<IDistributedApplicationEventing>().PublishAsync(started, cancellationToken);
     }
 }

@@ -1,12 +1,15 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
 using Ariya.Hosting.Local.Orchestration;
+using Ariya.Hosting.Local.Page;
+using Ariya.Hosting.Local.Processes;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Eventing;
 using Aspire.Hosting.Testing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Aspire.Hosting;
 
@@ -15,17 +18,9 @@ public partial class DistributedApplicationBuilder : IDistributedApplicationBuil
     private readonly HostApplicationBuilder _host;
     private readonly EntryPointRun? _entryPointRun = EntryPointRun.Current;
 
-    public DistributedApplicationBuilder(string[] args) : this(new DistributedApplicationOptions { Args = args })
-    {
-    }
-
-    public DistributedApplicationBuilder(DistributedApplicationOptions options) : this(options, new HostApplicationBuilderSettings())
-    {
-    }
-
     internal DistributedApplicationBuilder(DistributedApplicationOptions options, HostApplicationBuilderSettings settings)
     {
-        AppHostAssembly = options.AssemblyName is null ? Assembly.GetEntryAssembly() : Assembly.Load(options.AssemblyName);
+        AppHostAssembly = Assembly.GetEntryAssembly();
         AppHostDirectory = options.ProjectDirectory ?? Metadata(AppHostAssembly, "apphostprojectpath") ?? Directory.GetCurrentDirectory();
 
         settings.Args = options.Args;
@@ -37,26 +32,19 @@ public partial class DistributedApplicationBuilder : IDistributedApplicationBuil
 
         _host = new HostApplicationBuilder(settings);
         _host.Configuration["AppHost:Directory"] = AppHostDirectory;
-        LocalHosting.AddLocalHosting(_host, Resources, Eventing, ExecutionContext, withPage: !options.DisableDashboard);
+        Secrets = new SecretStore(DataFolders.RootOf(_host.Configuration), RunMode.IsTesting(_host.Configuration));
+        AddServices(withPage: !options.DisableDashboard);
     }
 
     public ConfigurationManager Configuration => _host.Configuration;
-
     public string AppHostDirectory { get; }
-
     public Assembly? AppHostAssembly { get; }
-
     public IHostEnvironment Environment => _host.Environment;
-
     public IServiceCollection Services => _host.Services;
-
     public IDistributedApplicationEventing Eventing { get; } = new DistributedApplicationEventing();
-
     public DistributedApplicationExecutionContext ExecutionContext { get; } = new(DistributedApplicationOperation.Run);
-
     public IResourceCollection Resources { get; } = new ResourceCollection();
-
-    internal SecretStore Secrets => field ??= new SecretStore(RunMode.IsTesting(Configuration));
+    internal SecretStore Secrets { get; }
 
     public IResourceBuilder<T> AddResource<T>(T resource) where T : IResource
     {
@@ -90,13 +78,50 @@ public partial class DistributedApplicationBuilder : IDistributedApplicationBuil
         assembly?.GetCustomAttributes<AssemblyMetadataAttribute>()
             .FirstOrDefault(a => string.Equals(a.Key, key, StringComparison.OrdinalIgnoreCase))?.Value;
 
+    private void AddServices(bool withPage)
+    {
+        // The console belongs to the report; a failing health check is a state, not an event to log every second.
+        _host.Logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
+        _host.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
+        _host.Logging.AddFilter("System.Net.Http.HttpClient", LogLevel.Warning);
+
+        var services = _host.Services;
+        services.AddHealthChecks();
+        services.AddHttpClient();
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(new DistributedApplicationModel(Resources));
+        services.AddSingleton(Eventing);
+        services.AddSingleton<DataFolders>();
+        services.AddSingleton<RunFailure>();
+        services.AddSingleton<ResourceLoggerService>();
+        services.AddSingleton<ResourceNotificationService>();
+        services.AddSingleton(s => new ResourceCommandService(s.GetRequiredService<Orchestrator>()));
+        services.AddSingleton<ChildProcesses>();
+        services.AddSingleton(s => new EndpointAllocation(Configuration, s.GetRequiredService<DataFolders>(), withPage));
+        services.AddSingleton<StartCommand>();
+        services.AddSingleton<ModelCheck>();
+        services.AddSingleton<RunParts>();
+        services.AddSingleton<Orchestrator>();
+
+        // They start in this order and stop in the reverse one.
+        if (withPage)
+        {
+            services.AddSingleton<HostPage>();
+            services.AddHostedService<ParentWatch>();
+            services.AddHostedService(s => s.GetRequiredService<HostPage>());
+            services.AddHostedService<ConsoleReport>();
+        }
+
+        services.AddHostedService<HealthMonitor>();
+        services.AddHostedService(s => s.GetRequiredService<Orchestrator>());
+    }
+
     [GeneratedRegex("^(?=.{1,64}$)[A-Za-z](-?[A-Za-z0-9])*$")]
     private static partial Regex ResourceName();
 
     private sealed class ResourceBuilder<T>(DistributedApplicationBuilder builder, T resource) : IResourceBuilder<T> where T : IResource
     {
         public IDistributedApplicationBuilder ApplicationBuilder => builder;
-
         public T Resource => resource;
 
         public IResourceBuilder<T> WithAnnotation<TAnnotation>(
@@ -105,7 +130,7 @@ public partial class DistributedApplicationBuilder : IDistributedApplicationBuil
         {
             if (behavior == ResourceAnnotationMutationBehavior.Replace)
             {
-                foreach (var replaced in resource.Annotations.OfType<TAnnotation>().ToList())
+                foreach (var replaced in resource.All<TAnnotation>().ToList())
                 {
                     resource.Annotations.Remove(replaced);
                 }

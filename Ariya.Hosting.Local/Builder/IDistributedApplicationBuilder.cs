@@ -10,19 +10,12 @@ namespace Aspire.Hosting;
 public interface IDistributedApplicationBuilder
 {
     ConfigurationManager Configuration { get; }
-
     string AppHostDirectory { get; }
-
     Assembly? AppHostAssembly { get; }
-
     IHostEnvironment Environment { get; }
-
     IServiceCollection Services { get; }
-
     IDistributedApplicationEventing Eventing { get; }
-
     DistributedApplicationExecutionContext ExecutionContext { get; }
-
     IResourceCollection Resources { get; }
 
     IResourceBuilder<T> AddResource<T>(T resource) where T : IResource;
@@ -35,26 +28,16 @@ public interface IDistributedApplicationBuilder
 public sealed class DistributedApplicationOptions
 {
     public string[]? Args { get; set; }
-
-    public string? AssemblyName { get; set; }
-
     public string? ProjectDirectory { get; set; }
-
     public bool DisableDashboard { get; set; }
 }
 
-public enum DistributedApplicationOperation
-{
-    Run,
-    Publish,
-}
+public enum DistributedApplicationOperation { Run, Publish }
 
 public class DistributedApplicationExecutionContext(DistributedApplicationOperation operation)
 {
     public DistributedApplicationOperation Operation { get; } = operation;
-
     public bool IsRunMode => Operation == DistributedApplicationOperation.Run;
-
     public bool IsPublishMode => Operation == DistributedApplicationOperation.Publish;
 }
 
@@ -73,20 +56,19 @@ public class DistributedApplicationException : Exception
     }
 }
 
+public interface IResourceWithServiceDiscovery : IResourceWithEndpoints;
+
 public interface IProjectMetadata : IResourceAnnotation
 {
     string ProjectPath { get; }
-
     bool SuppressBuild => false;
 }
 
 public static class DistributedApplicationBuilderExtensions
 {
     public static IResourceBuilder<T> CreateResourceBuilder<T>(this IDistributedApplicationBuilder builder, string name)
-        where T : IResource
-    {
-        return builder.Resources.TryGetByName(name, out var resource) && resource is T typed
+        where T : IResource =>
+        builder.Resources.TryGetByName(name, out var resource) && resource is T typed
             ? builder.CreateResourceBuilder(typed)
             : throw new InvalidOperationException($"The model has no {typeof(T).Name} named '{name}'.");
-    }
 }

@@ -8,19 +8,15 @@ public static class ParameterResourceBuilderExtensions
     /// <summary>Its value is <c>Parameters:{name}</c> of the configuration.</summary>
     public static IResourceBuilder<ParameterResource> AddParameter(
         this IDistributedApplicationBuilder builder, string name, bool secret = false) =>
-        builder.AddResource(new ParameterResource(name, _ => Configured(builder, name) ?? throw Missing(name), secret));
+        builder.AddResource(new ParameterResource(
+            name, _ => Configured(builder, name) ?? throw Missing(name, $"Parameters:{name}"), secret));
 
     public static IResourceBuilder<ParameterResource> AddParameter(
-        this IDistributedApplicationBuilder builder, string name, string value, bool publishValueAsDefault = false, bool secret = false) =>
-        builder.AddParameter(name, () => value, publishValueAsDefault, secret);
-
-    public static IResourceBuilder<ParameterResource> AddParameter(
-        this IDistributedApplicationBuilder builder, string name, Func<string> valueGetter,
-        bool publishValueAsDefault = false, bool secret = false)
+        this IDistributedApplicationBuilder builder, string name, string value, bool publishValueAsDefault = false, bool secret = false)
     {
         // There is no manifest to publish a default to.
         _ = publishValueAsDefault;
-        return builder.AddResource(new ParameterResource(name, _ => Configured(builder, name) ?? valueGetter(), secret));
+        return builder.AddResource(new ParameterResource(name, _ => Configured(builder, name) ?? value, secret));
     }
 
     /// <summary>A default of its own; with <paramref name="persist"/> it is made once and kept with the development data.</summary>
@@ -28,27 +24,13 @@ public static class ParameterResourceBuilderExtensions
         this IDistributedApplicationBuilder builder, string name, ParameterDefault value, bool secret = false, bool persist = false) =>
         builder.AddResource(WithDefault(builder, name, value, secret, persist));
 
-    public static IResourceBuilder<ParameterResource> AddParameterFromConfiguration(
-        this IDistributedApplicationBuilder builder, string name, string configurationKey, bool secret = false) =>
-        builder.AddResource(new ParameterResource(
-            name, _ => builder.Configuration[configurationKey] ?? throw Missing(name, configurationKey), secret));
-
     /// <summary>A generated password. It is kept, since a kept data folder knows it.</summary>
     public static ParameterResource CreateDefaultPasswordParameter(
-        IDistributedApplicationBuilder builder, string name, bool lower = true, bool upper = true, bool numeric = true,
-        bool special = true, int minLower = 0, int minUpper = 0, int minNumeric = 0, int minSpecial = 0)
+        IDistributedApplicationBuilder builder, string name, bool lower = true, bool upper = true, bool numeric = true, bool special = true)
     {
         var generated = new GenerateParameterDefault
         {
-            MinLength = 22,
-            Lower = lower,
-            Upper = upper,
-            Numeric = numeric,
-            Special = special,
-            MinLower = minLower,
-            MinUpper = minUpper,
-            MinNumeric = minNumeric,
-            MinSpecial = minSpecial,
+            MinLength = 22, Lower = lower, Upper = upper, Numeric = numeric, Special = special,
         };
         return WithDefault(builder, name, generated, secret: true, persist: true);
     }
@@ -65,27 +47,15 @@ public static class ParameterResourceBuilderExtensions
     }
 
     private static ParameterResource WithDefault(
-        IDistributedApplicationBuilder builder, string name, ParameterDefault value, bool secret, bool persist)
-    {
-        string Generate(ParameterDefault? byDefault) => Configured(builder, name)
-            ?? (persist && builder is DistributedApplicationBuilder local
-                ? local.Secrets.GetOrAdd($"Parameters:{name}", byDefault!.GetDefaultValue)
-                : byDefault!.GetDefaultValue());
-        return new ParameterResource(name, Generate, secret) { Default = value };
-    }
+        IDistributedApplicationBuilder builder, string name, ParameterDefault value, bool secret, bool persist) =>
+        new(name, byDefault => Configured(builder, name) ?? (persist && builder is DistributedApplicationBuilder { Secrets: var secrets }
+            ? secrets.GetOrAdd($"Parameters:{name}", byDefault!.GetDefaultValue)
+            : byDefault!.GetDefaultValue()), secret) { Default = value };
 
     /// <summary>An environment variable cannot have a hyphen in every shell, so an underscore does as well.</summary>
     private static string? Configured(IDistributedApplicationBuilder builder, string name) =>
         builder.Configuration[$"Parameters:{name}"] ?? builder.Configuration[$"Parameters:{name.Replace('-', '_')}"];
 
-    private static DistributedApplicationException Missing(string name, string? key = null) =>
-        new($"'{name}' has no value: set {key ?? $"Parameters:{name}"} (as a variable: "
-            + (key ?? $"Parameters:{name}").Replace(":", "__").Replace('-', '_') + ").");
-}
-
-public static class ConnectionStringBuilderExtensions
-{
-    public static IResourceBuilder<ConnectionStringResource> AddConnectionString(
-        this IDistributedApplicationBuilder builder, string name, ReferenceExpression connectionStringExpression) =>
-        builder.AddResource(new ConnectionStringResource(name, connectionStringExpression));
+    private static DistributedApplicationException Missing(string name, string key) =>
+        new($"'{name}' has no value: set {key} (as a variable: {key.Replace(":", "__").Replace('-', '_')}).");
 }

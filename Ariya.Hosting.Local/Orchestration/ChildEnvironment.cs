@@ -1,45 +1,28 @@
 using System.Collections;
-using Aspire.Hosting;
+using System.Globalization;
 using Aspire.Hosting.ApplicationModel;
 
 namespace Ariya.Hosting.Local.Orchestration;
 
-internal sealed record ProjectAssemblyAnnotation(string ProjectPath, string AssemblyPath) : IResourceAnnotation;
-
 /// <summary>The variables and arguments that a resource is started with.</summary>
 internal static class ChildEnvironment
 {
-    // What the host was started with is not meant for its children.
-    private static readonly string[] s_ownVariables =
-        ["ASPNETCORE_URLS", "DOTNET_LAUNCH_PROFILE", "ASPNETCORE_ENVIRONMENT", "DOTNET_ENVIRONMENT"];
+    // What the host was started with is not meant for its children; and a developer's shell may name another database or relay:
+    // nobody's other database is ever migrated.
+    private static readonly string[] s_cleared =
+        ["ASPNETCORE_URLS", "DOTNET_LAUNCH_PROFILE", "ASPNETCORE_ENVIRONMENT", "DOTNET_ENVIRONMENT", "DATABASE_URL", "REDIS_URL"];
 
-    // A developer's shell may name another database or relay: nobody's other database is ever migrated.
-    private static readonly string[] s_otherServers = ["DATABASE_URL", "REDIS_URL"];
+    public static Dictionary<string, string> InheritedFrom(IDictionary variables) =>
+        variables.Cast<DictionaryEntry>().Select(variable => (Name: (string)variable.Key, Value: (string?)variable.Value ?? ""))
+            .Where(variable => !s_cleared.Contains(variable.Name, StringComparer.OrdinalIgnoreCase)
+                && !variable.Name.StartsWith("SMTP_", StringComparison.OrdinalIgnoreCase)
+                && !variable.Name.StartsWith("ASPIRE_", StringComparison.OrdinalIgnoreCase))
+            .ToDictionary(variable => variable.Name, variable => variable.Value);
 
-    public static Dictionary<string, string> InheritedFrom(IDictionary variables)
+    public static async Task<Dictionary<string, string>> OfAsync(IResource resource, CancellationToken cancellationToken)
     {
-        var inherited = new Dictionary<string, string>();
-        foreach (DictionaryEntry variable in variables)
-        {
-            var name = (string)variable.Key;
-            if (!s_ownVariables.Contains(name, StringComparer.OrdinalIgnoreCase)
-                && !s_otherServers.Contains(name, StringComparer.OrdinalIgnoreCase)
-                && !name.StartsWith("SMTP_", StringComparison.OrdinalIgnoreCase)
-                && !name.StartsWith("ASPIRE_", StringComparison.OrdinalIgnoreCase))
-            {
-                inherited[name] = (string?)variable.Value ?? "";
-            }
-        }
-
-        return inherited;
-    }
-
-    public static async Task<Dictionary<string, string>> OfAsync(
-        IResource resource, DistributedApplicationExecutionContext execution, ResourceLoggerService consoles,
-        CancellationToken cancellationToken)
-    {
-        var context = new EnvironmentCallbackContext(execution, resource, consoles.GetLogger(resource), cancellationToken);
-        foreach (var annotation in resource.Annotations.OfType<EnvironmentCallbackAnnotation>().ToList())
+        var context = new EnvironmentCallbackContext(resource, cancellationToken);
+        foreach (var annotation in resource.All<EnvironmentCallbackAnnotation>().ToList())
         {
             await annotation.Callback(context);
         }
@@ -56,19 +39,12 @@ internal static class ChildEnvironment
         return variables;
     }
 
-    public static async Task<List<string>> ArgumentsOfAsync(
-        IResource resource, DistributedApplicationExecutionContext execution, CancellationToken cancellationToken)
+    public static async Task<List<string>> ArgumentsOfAsync(IResource resource, CancellationToken cancellationToken)
     {
-        var context = new CommandLineArgsCallbackContext(execution, resource, cancellationToken);
-        foreach (var annotation in resource.Annotations.OfType<CommandLineArgsCallbackAnnotation>().ToList())
-        {
-            await annotation.Callback(context);
-        }
-
         var arguments = new List<string>();
-        foreach (var argument in context.Args)
+        foreach (var argument in resource.All<ArgumentAnnotation>())
         {
-            if (await TextOfAsync(argument, cancellationToken) is { } text)
+            if (await TextOfAsync(argument.Value, cancellationToken) is { } text)
             {
                 arguments.Add(text);
             }
@@ -79,9 +55,8 @@ internal static class ChildEnvironment
 
     private static async ValueTask<string?> TextOfAsync(object value, CancellationToken cancellationToken) => value switch
     {
-        string text => text,
         IValueProvider provider => await provider.GetValueAsync(cancellationToken),
         IResourceBuilder<IResource> { Resource: IValueProvider provider } => await provider.GetValueAsync(cancellationToken),
-        _ => Convert.ToString(value, System.Globalization.CultureInfo.InvariantCulture),
+        _ => Convert.ToString(value, CultureInfo.InvariantCulture),
     };
 }

@@ -1,5 +1,6 @@
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
+using Microsoft.Extensions.Configuration;
 
 namespace Ariya.Hosting.Local.Orchestration;
 
@@ -7,7 +8,7 @@ namespace Ariya.Hosting.Local.Orchestration;
 /// The data folder of each server: under <c>.data/volumes</c> and kept if it has a volume, else under a temporary folder of this
 /// run that goes with it.
 /// </summary>
-internal sealed class DataFolders : IDisposable
+internal sealed class DataFolders(IConfiguration configuration) : IDisposable
 {
     private const string RunFolderPrefix = "ariya-run-";
 
@@ -16,7 +17,13 @@ internal sealed class DataFolders : IDisposable
     private string? _runFolder;
     private FileStream? _runLock;
 
-    public static bool IsKept(IResource resource) => resource.Annotations.OfType<ContainerMountAnnotation>().Any();
+    /// <summary>What is kept from run to run: volumes, secrets, ports. <c>AppHost:DataDirectory</c> names another place.</summary>
+    public string Root { get; } = RootOf(configuration);
+
+    public static string RootOf(IConfiguration configuration) =>
+        Path.GetFullPath(configuration["AppHost:DataDirectory"] ?? Path.Combine(Checkout.Folder, ".data"));
+
+    public static bool IsKept(IResource resource) => resource.Has<VolumeAnnotation>();
 
     public string Of(IResource resource) => IsKept(resource) ? VolumeOf(resource) : Path.Combine(RunFolder(), resource.Name);
 
@@ -49,13 +56,8 @@ internal sealed class DataFolders : IDisposable
         _volumeLocks.ForEach(held => held.Dispose());
     }
 
-    private static string VolumeOf(IResource resource)
-    {
-        var mount = resource.Annotations.OfType<ContainerMountAnnotation>().First();
-        return mount.Type == ContainerMountType.BindMount
-            ? Path.GetFullPath(mount.Source!)
-            : Path.Combine(PrivateFiles.DataFolder, "volumes", mount.Source ?? resource.Name);
-    }
+    private string VolumeOf(IResource resource) =>
+        Path.Combine(Root, "volumes", resource.Last<VolumeAnnotation>()!.Name ?? resource.Name);
 
     private string RunFolder()
     {

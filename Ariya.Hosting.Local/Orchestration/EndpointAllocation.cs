@@ -1,79 +1,70 @@
 using System.Globalization;
+using Ariya.Hosting.Local.Page;
 using Ariya.Hosting.Local.Processes;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 
 namespace Ariya.Hosting.Local.Orchestration;
 
 /// <summary>Gives every endpoint its port before anything starts.</summary>
-internal sealed class EndpointAllocation(IConfiguration configuration)
+internal sealed class EndpointAllocation(IConfiguration configuration, DataFolders folders, bool isPageShown)
 {
     private readonly bool _isTesting = RunMode.IsTesting(configuration);
-    private readonly KeptValues _remembered = new(Path.Combine(PrivateFiles.DataFolder, "ports.json"));
+    private readonly Dictionary<int, string> _chosen = [];
+    private readonly List<string> _refusals = [];
 
-    public void Allocate(IReadOnlyList<IResource> resources, bool isPageShown)
+    public void Allocate(IReadOnlyList<IResource> resources)
     {
-        var taken = new List<string>();
-        var chosen = new Dictionary<int, string>();
         if (isPageShown)
         {
-            ReservePage(chosen, taken);
+            Choose(HostPage.PortOf(configuration), "the host's page", "ASPNETCORE_URLS=http://localhost:<port>");
         }
 
-        foreach (var resource in resources)
+        var others = new List<(string Key, EndpointAnnotation Endpoint)>();
+        foreach (var (resource, endpoint) in resources.SelectMany(r => r.All<EndpointAnnotation>(), (r, e) => (r, e)))
         {
-            foreach (var endpoint in resource.Annotations.OfType<EndpointAnnotation>())
+            if (ChosenPort(resource, endpoint) is { } port)
             {
-                if (ChosenPort(resource, endpoint) is not { } port)
-                {
-                    continue;
-                }
-
                 endpoint.AllocatedEndpoint = new AllocatedEndpoint(endpoint, endpoint.TargetHost, port);
-                var owner = $"resource '{resource.Name}', endpoint '{endpoint.Name}'";
-                if (!chosen.TryAdd(port, owner) || !Ports.IsFree(port))
-                {
-                    var user = chosen[port] == owner ? "in use" : $"that of {chosen[port]}, too";
-                    taken.Add($"Port {port} ({owner}) is {user}. Free it, or choose another one:"
-                        + $" Ports__{resource.Name}__{endpoint.Name}=<port>.");
-                }
+                Choose(port, $"resource '{resource.Name}', endpoint '{endpoint.Name}'", $"Ports__{resource.Name}__{endpoint.Name}=<port>");
+            }
+            else
+            {
+                others.Add(($"{resource.Name}:{endpoint.Name}", endpoint));
             }
         }
 
-        if (taken.Count > 0)
+        if (_refusals.Count > 0)
         {
-            throw new DistributedApplicationException(string.Join(Environment.NewLine, taken));
+            throw new DistributedApplicationException(string.Join(Environment.NewLine, _refusals));
         }
 
-        PickOthers(resources, chosen);
+        if (_isTesting)
+        {
+            others.ForEach(other => Pick(other.Endpoint, Ports.Pick()));
+        }
+        else if (others.Count > 0)
+        {
+            new KeptValues(Path.Combine(folders.Root, "ports.json")).Change(ports => PickAsBefore(others, ports));
+        }
     }
 
     /// <summary>A picked port was taken between the picking and the start. False: somebody chose it, so it stays.</summary>
     public static bool PickAnew(IResource resource)
     {
-        var picked = resource.Annotations.OfType<EndpointAnnotation>()
+        var picked = resource.All<EndpointAnnotation>()
             .Where(e => e.AllocatedEndpoint is { IsPicked: true } allocated && !Ports.IsFree(allocated.Port)).ToList();
-        foreach (var endpoint in picked)
-        {
-            Pick(endpoint, Ports.Pick());
-        }
-
+        picked.ForEach(endpoint => Pick(endpoint, Ports.Pick()));
         return picked.Count > 0;
     }
 
-    private void ReservePage(Dictionary<int, string> chosen, List<string> taken)
+    private void Choose(int port, string owner, string setting)
     {
-        var urls = configuration["ASPNETCORE_URLS"] ?? "http://localhost:15000";
-        foreach (var port in urls.Split(';', StringSplitOptions.RemoveEmptyEntries).Select(url => BindingAddress.Parse(url).Port))
+        var user = !_chosen.TryAdd(port, owner) ? $"that of {_chosen[port]}, too" : Ports.IsFree(port) ? null : "in use";
+        if (user is not null)
         {
-            chosen.TryAdd(port, "the host's page");
-            if (!Ports.IsFree(port))
-            {
-                taken.Add($"Port {port} (the host's page) is in use. Free it, or choose another one:"
-                    + " ASPNETCORE_URLS=http://localhost:<port>.");
-            }
+            _refusals.Add($"Port {port} ({owner}) is {user}. Free it, or choose another one: {setting}.");
         }
     }
 
@@ -93,34 +84,19 @@ internal sealed class EndpointAllocation(IConfiguration configuration)
         return _isTesting ? null : endpoint.Port;
     }
 
-    private void PickOthers(IReadOnlyList<IResource> resources, Dictionary<int, string> chosen)
+    private bool PickAsBefore(List<(string Key, EndpointAnnotation Endpoint)> endpoints, Dictionary<string, string> ports)
     {
-        var others = resources
-            .SelectMany(r => r.Annotations.OfType<EndpointAnnotation>().Select(e => (Resource: r, Endpoint: e)))
-            .Where(o => o.Endpoint.AllocatedEndpoint is null).ToList();
-        if (_isTesting || others.Count == 0)
+        foreach (var (key, endpoint) in endpoints)
         {
-            others.ForEach(o => Pick(o.Endpoint, Ports.Pick()));
-            return;
+            var isUsable = int.TryParse(ports.GetValueOrDefault(key), CultureInfo.InvariantCulture, out var port)
+                && _chosen.TryAdd(port, key) && Ports.IsFree(port);
+            Pick(endpoint, isUsable ? port : Ports.Pick());
+            ports[key] = endpoint.AllocatedEndpoint!.Port.ToString(CultureInfo.InvariantCulture);
         }
 
-        _remembered.Change(ports =>
-        {
-            foreach (var (resource, endpoint) in others)
-            {
-                var key = $"{resource.Name}:{endpoint.Name}";
-                var isUsable = int.TryParse(ports.GetValueOrDefault(key), CultureInfo.InvariantCulture, out var port)
-                    && chosen.TryAdd(port, key) && Ports.IsFree(port);
-                Pick(endpoint, isUsable ? port : Ports.Pick());
-                ports[key] = endpoint.AllocatedEndpoint!.Port.ToString(CultureInfo.InvariantCulture);
-            }
-
-            return true;
-        });
+        return true;
     }
 
-    private static void Pick(EndpointAnnotation endpoint, int port)
-    {
+    private static void Pick(EndpointAnnotation endpoint, int port) =>
         endpoint.AllocatedEndpoint = new AllocatedEndpoint(endpoint, endpoint.TargetHost, port) { IsPicked = true };
-    }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Eventing;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -14,7 +15,7 @@ internal sealed class HealthMonitor(
     ResourceNotificationService notifications, ResourceLoggerService consoles, IDistributedApplicationEventing eventing,
     HealthCheckService healthChecks, IServiceProvider services) : BackgroundService
 {
-    private static readonly TimeSpan s_delay = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan s_delay = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_healthyDelay = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_probeTimeout = TimeSpan.FromSeconds(5);
 
@@ -40,51 +41,67 @@ internal sealed class HealthMonitor(
             {
                 var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
                 probed[name] = (run, ending);
-                _ = ProbeAsync(change.Resource, run, ending.Token);
+                _ = FollowAsync(change.Resource, run, ending.Token);
             }
         }
     }
 
     private static IEnumerable<string> KeysOf(IResource resource)
     {
-        var isElsewhere = resource.Annotations.OfType<GivenConnectionStringAnnotation>().Any();
-        return resource.Annotations.OfType<HealthCheckAnnotation>().Select(a => a.Key)
+        var isElsewhere = resource.Has<GivenConnectionStringAnnotation>();
+        return resource.All<HealthCheckAnnotation>().Select(a => a.Key)
             // Its HTTP pages are not: only the connection string is known of it.
             .Where(key => !isElsewhere || key == $"{resource.Name}_check")
             .Concat(resource is IResourceWithParent child && !isElsewhere ? KeysOf(child.Parent) : []).Distinct();
     }
 
-    private async Task ProbeAsync(IResource resource, DateTime? run, CancellationToken ending)
+    private async Task FollowAsync(IResource resource, DateTime? run, CancellationToken ending)
     {
         try
         {
-            var keys = KeysOf(resource).ToHashSet();
-            if (keys.Count == 0)
+            // The server's ready handler makes the database: a probe before that is refused, and an error in the server's console.
+            if (resource is IResourceWithParent child && !resource.Has<GivenConnectionStringAnnotation>())
             {
-                PublishReady(resource, run, ending);
-                return;
+                await notifications.WaitForResourceHealthyAsync(child.Parent.Name, ending);
             }
 
-            var good = 0;
-            var bad = 0;
-            var wasReady = false;
-            while (true)
-            {
-                var reports = await ProbeOnceAsync(keys, ending);
-                (good, bad) = reports.All(r => r.Status == HealthStatus.Healthy) ? (good + 1, 0) : (0, bad + 1);
-                Publish(resource, run, good == 1 ? [.. reports.Select(NotYetHealthy)] : reports);
-                if (good >= 2 && !wasReady)
-                {
-                    wasReady = true;
-                    PublishReady(resource, run, ending);
-                }
-
-                await Task.Delay(good >= 2 ? s_healthyDelay : s_delay * Math.Clamp(bad, 1, 5), ending);
-            }
+            await ProbeAsync(resource, run, ending);
         }
-        catch (OperationCanceledException) when (ending.IsCancellationRequested)
+        catch (DistributedApplicationException e)
+        {
+            Publish(resource, run, Unhealthy(KeysOf(resource), e.Message));
+        }
+        catch (OperationCanceledException)
         {
             // The resource is not running any more.
+        }
+    }
+
+    private async Task ProbeAsync(IResource resource, DateTime? run, CancellationToken ending)
+    {
+        var keys = KeysOf(resource).ToHashSet();
+        if (keys.Count == 0)
+        {
+            PublishReady(resource, run, ending);
+            return;
+        }
+
+        var good = 0;
+        var bad = 0;
+        var wasReady = false;
+        while (true)
+        {
+            var reports = await ProbeOnceAsync(keys, ending);
+            (good, bad) = reports.All(r => r.Status == HealthStatus.Healthy) ? (good + 1, 0) : (0, bad + 1);
+            Publish(resource, run, good == 1 ? [.. reports.Select(NotYetHealthy)] : reports);
+            if (good >= 2 && !wasReady)
+            {
+                wasReady = true;
+                PublishReady(resource, run, ending);
+            }
+
+            // Somebody waits for a resource that is starting; one that became unhealthy may stay so for long.
+            await Task.Delay(good >= 2 ? s_healthyDelay : wasReady ? s_delay * Math.Clamp(bad, 1, 10) : s_delay, ending);
         }
     }
 
@@ -103,10 +120,12 @@ internal sealed class HealthMonitor(
         }
         catch (OperationCanceledException) when (!ending.IsCancellationRequested)
         {
-            var text = $"No answer within {s_probeTimeout.TotalSeconds} seconds.";
-            return [.. keys.Select(key => new HealthReportSnapshot(key, HealthStatus.Unhealthy, text, null))];
+            return Unhealthy(keys, $"No answer within {s_probeTimeout.TotalSeconds} seconds.");
         }
     }
+
+    private static ImmutableArray<HealthReportSnapshot> Unhealthy(IEnumerable<string> keys, string text) =>
+        [.. keys.Select(key => new HealthReportSnapshot(key, HealthStatus.Unhealthy, text, null))];
 
     private static HealthReportSnapshot NotYetHealthy(HealthReportSnapshot report) =>
         report with { Status = null, Description = "One good probe; the second decides." };

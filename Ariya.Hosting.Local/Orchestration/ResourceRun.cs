@@ -1,11 +1,12 @@
 using System.Collections.Immutable;
 using Ariya.Hosting.Local.Processes;
+using Ariya.Hosting.Local.Servers;
 using Aspire.Hosting.ApplicationModel;
 
 namespace Ariya.Hosting.Local.Orchestration;
 
 /// <summary>The life of one resource's process: waits, start, end; again when somebody asks for it.</summary>
-internal sealed class ResourceRun(IResource resource, RunParts parts) : IDisposable
+internal sealed class ResourceRun(IResource resource, RunParts parts, Orchestrator orchestrator) : IDisposable
 {
     private const int StartAttempts = 5;
 
@@ -15,10 +16,8 @@ internal sealed class ResourceRun(IResource resource, RunParts parts) : IDisposa
     private bool _isRestarting;
 
     public IResource Resource => resource;
-
     public bool IsActive => !_life.IsCompleted;
-
-    private TimeSpan Grace => resource is ContainerResource ? TimeSpan.FromSeconds(3) : TimeSpan.FromSeconds(5);
+    private DateTime Now => parts.Time.GetUtcNow().UtcDateTime;
 
     /// <summary>False when it is started already.</summary>
     public Task<bool> StartAsync(CancellationToken cancellationToken) => OneAtATimeAsync(() =>
@@ -32,14 +31,13 @@ internal sealed class ResourceRun(IResource resource, RunParts parts) : IDisposa
         return Task.FromResult(starts);
     }, cancellationToken);
 
-    public Task<bool> StopAsync(CancellationToken cancellationToken) => OneAtATimeAsync(async () =>
+    public Task StopAsync(CancellationToken cancellationToken) => OneAtATimeAsync(async () =>
     {
-        var stops = IsActive;
         await EndAsync();
-        return stops;
+        return true;
     }, cancellationToken);
 
-    public Task<bool> RestartAsync(CancellationToken cancellationToken) => OneAtATimeAsync(async () =>
+    public Task RestartAsync(CancellationToken cancellationToken) => OneAtATimeAsync(async () =>
     {
         // Whoever waits for this resource must not take the pause for its end.
         _isRestarting = true;
@@ -72,15 +70,7 @@ internal sealed class ResourceRun(IResource resource, RunParts parts) : IDisposa
     {
         _ending.Dispose();
         _ending = new CancellationTokenSource();
-        Publish(s => s with
-        {
-            State = KnownResourceStates.Starting,
-            ExitCode = null,
-            StartTimeStamp = null,
-            StopTimeStamp = null,
-            HealthReports = [],
-            ResourceReadyEvent = null,
-        });
+        Publish(s => new CustomResourceSnapshot { ResourceType = s.ResourceType, State = KnownResourceStates.Starting });
         _life = Task.Run(() => LiveAsync(_ending.Token));
     }
 
@@ -95,27 +85,30 @@ internal sealed class ResourceRun(IResource resource, RunParts parts) : IDisposa
         try
         {
             await parts.Eventing.PublishAsync(new BeforeResourceStartedEvent(resource, parts.Services), ending);
-            if (resource.Annotations.OfType<WaitAnnotation>().Any())
+            if (resource.Has<WaitAnnotation>())
             {
                 Publish(s => s with { State = KnownResourceStates.Waiting });
                 await parts.Notifications.WaitForDependenciesAsync(resource, ending);
                 Publish(s => s with { State = KnownResourceStates.Starting });
             }
 
-            await PublishEndAsync(await RunProcessAsync(ending), ending);
+            var exitCode = await RunProcessAsync(ending);
+            // A program that comes to its end has finished; a server never should.
+            var hasFinished = exitCode == 0 && resource is not ContainerResource && !ending.IsCancellationRequested;
+            PublishEnd(hasFinished ? KnownResourceStates.Finished : KnownResourceStates.Exited, exitCode);
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {
             // Stopped before there was a process.
-            await PublishEndAsync(null, ending);
+            PublishEnd(KnownResourceStates.Exited, null);
         }
         catch (Exception e)
         {
             parts.Consoles.Append(resource.Name, e.Message, isError: true);
-            Publish(s => s with { State = KnownResourceStates.FailedToStart, StopTimeStamp = Now });
+            PublishEnd(KnownResourceStates.FailedToStart, null);
             if (e is ServerMissingException)
             {
-                parts.GiveUp(e.Message);
+                orchestrator.GiveUp(e.Message);
             }
         }
     }
@@ -129,7 +122,7 @@ internal sealed class ResourceRun(IResource resource, RunParts parts) : IDisposa
             if (ending.IsCancellationRequested && !process.Exited.IsCompleted)
             {
                 Publish(s => s with { State = KnownResourceStates.Stopping });
-                await process.StopAsync(Grace);
+                await process.StopAsync(TimeSpan.FromSeconds(resource is ContainerResource ? 3 : 5));
             }
 
             var exitCode = await process.Exited;
@@ -140,11 +133,11 @@ internal sealed class ResourceRun(IResource resource, RunParts parts) : IDisposa
 
             parts.Consoles.Append(resource.Name, "Its port was taken in the meantime; starting again with another one.", isError: true);
             Publish(s => s with { State = KnownResourceStates.Starting, StartTimeStamp = null });
-            parts.PortsChanged(resource);
+            orchestrator.RestartUsersOf(resource);
         }
     }
 
-    private bool LostItsPort() => StartCommand.IsAddressInUse(resource, parts.Consoles.LastLines(resource.Name, 50))
+    private bool LostItsPort() => ServerRunner.IsAddressInUse(parts.Consoles.LastLines(resource.Name, 50))
         && EndpointAllocation.PickAnew(resource);
 
     private async Task<ChildProcess> StartProcessAsync(CancellationToken ending)
@@ -174,34 +167,20 @@ internal sealed class ResourceRun(IResource resource, RunParts parts) : IDisposa
         }
     }
 
-    private async Task PublishEndAsync(int? exitCode, CancellationToken ending)
+    private void PublishEnd(string state, int? exitCode)
     {
-        if (_isRestarting)
+        if (!_isRestarting)
         {
-            return;
+            Publish(s => s with { State = state, ExitCode = exitCode, StopTimeStamp = Now, Urls = [] });
         }
-
-        // A program that comes to its end has finished; a server never should.
-        var hasFinished = exitCode == 0 && resource is not ContainerResource && !ending.IsCancellationRequested;
-        Publish(s => s with
-        {
-            State = hasFinished ? KnownResourceStates.Finished : KnownResourceStates.Exited,
-            ExitCode = exitCode,
-            StopTimeStamp = Now,
-        });
-        parts.Notifications.TryGetCurrentState(resource.Name, out var last);
-        await parts.Eventing.PublishAsync(new ResourceStoppedEvent(resource, parts.Services, last!), CancellationToken.None);
     }
 
-    private DateTime Now => parts.Time.GetUtcNow().UtcDateTime;
-
-    private void Publish(Func<CustomResourceSnapshot, CustomResourceSnapshot> change) => parts.PublishWithChildren(resource, change);
+    private void Publish(Func<CustomResourceSnapshot, CustomResourceSnapshot> change) => orchestrator.Publish(resource, change);
 
     private static ImmutableArray<UrlSnapshot> UrlsOf(IResource resource) =>
     [
-        .. resource.Annotations.OfType<EndpointAnnotation>().Where(e => e.AllocatedEndpoint is not null)
-            .Select(e => new UrlSnapshot(e.Name, e.AllocatedEndpoint!.UriString, false)),
-        .. resource.Annotations.OfType<ResourceUrlAnnotation>().Select(u => new UrlSnapshot(u.DisplayText, u.Url, false)),
+        .. resource.All<EndpointAnnotation>().Select(e => new UrlSnapshot(e.Name, e.AllocatedEndpoint!.UriString, false)),
+        .. resource.All<UrlAnnotation>().Select(u => new UrlSnapshot(u.DisplayText, u.Url, false)),
     ];
 }
 

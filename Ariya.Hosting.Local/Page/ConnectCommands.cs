@@ -1,4 +1,4 @@
-using Ariya.Hosting.Local.Servers;
+using Ariya.Hosting.Local.Orchestration;
 using Aspire.Hosting.ApplicationModel;
 using Npgsql;
 
@@ -13,20 +13,12 @@ internal static class ConnectCommands
     public static async Task<IReadOnlyList<string>> WriteAsync(DistributedApplicationModel model, string folder, CancellationToken ct)
     {
         var lines = new List<string>();
-        Directory.CreateDirectory(folder);
-        foreach (var database in model.Resources.OfType<PostgresDatabaseResource>())
+        PrivateFiles.CreateFolder(folder);
+        foreach (var resource in model.Resources.Where(r => r is PostgresDatabaseResource or RedisResource))
         {
-            if (await ConnectionStringAsync(database, ct) is { } text)
+            if (await ConnectionStringAsync((IResourceWithConnectionString)resource, ct) is { } text)
             {
-                lines.Add(await PsqlAsync(database.Name, text, folder, ct));
-            }
-        }
-
-        foreach (var redis in model.Resources.OfType<RedisResource>())
-        {
-            if (await ConnectionStringAsync(redis, ct) is { } text)
-            {
-                lines.Add(await RedisCliAsync(redis.Name, text, folder, ct));
+                lines.Add(resource is RedisResource ? RedisCli(resource.Name, text, folder) : Psql(resource.Name, text, folder));
             }
         }
 
@@ -46,18 +38,16 @@ internal static class ConnectCommands
         }
     }
 
-    private static async Task<string> PsqlAsync(string name, string connectionString, string folder, CancellationToken ct)
+    private static string Psql(string name, string connectionString, string folder)
     {
         var settings = new NpgsqlConnectionStringBuilder(connectionString);
         var file = Path.Combine(folder, $"{name}.pgpass");
-        var password = (settings.Password ?? "")
-            .Replace("\\", "\\\\", StringComparison.Ordinal)
-            .Replace(":", "\\:", StringComparison.Ordinal);
-        await SecretFile.WriteAsync(file, $"*:{settings.Port}:*:{settings.Username}:{password}\n", ct);
+        var password = (settings.Password ?? "").Replace("\\", "\\\\").Replace(":", "\\:");
+        PrivateFiles.Write(file, $"*:{settings.Port}:*:{settings.Username}:{password}\n");
         return $"PGPASSFILE={Quote(file)} psql -h {settings.Host} -p {settings.Port} -U {settings.Username} {settings.Database}";
     }
 
-    private static async Task<string> RedisCliAsync(string name, string connectionString, string folder, CancellationToken ct)
+    private static string RedisCli(string name, string connectionString, string folder)
     {
         var parts = connectionString.Split(',');
         var colon = parts[0].LastIndexOf(':');
@@ -68,13 +58,13 @@ internal static class ConnectCommands
         }
 
         var file = Path.Combine(folder, $"{name}.password");
-        await SecretFile.WriteAsync(file, password["password=".Length..] + "\n", ct);
+        PrivateFiles.Write(file, password["password=".Length..] + "\n");
         return $"REDISCLI_AUTH=$(cat {Quote(file)}) {command}";
     }
 
     private static string Quote(string path)
     {
         var isPlain = path.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '-' or '_');
-        return isPlain ? path : "'" + path.Replace("'", "'\\''", StringComparison.Ordinal) + "'";
+        return isPlain ? path : "'" + path.Replace("'", "'\\''") + "'";
     }
 }

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using Ariya.Hosting.Local.Servers;
+using Ariya.Hosting.Local.Orchestration;
 using Aspire.Hosting.ApplicationModel;
 using Microsoft.Extensions.Hosting;
 
@@ -11,11 +11,8 @@ namespace Ariya.Hosting.Local.Page;
 /// happens later.
 /// </summary>
 internal sealed class ConsoleReport(
-    DistributedApplicationModel model,
-    ResourceNotificationService notifications,
-    ResourceLoggerService consoles,
-    HostPage page,
-    IHostApplicationLifetime lifetime) : BackgroundService
+    DistributedApplicationModel model, ResourceNotificationService notifications, ResourceLoggerService consoles, HostPage page,
+    DataFolders folders, IHostApplicationLifetime lifetime) : BackgroundService
 {
     private const int LastLines = 10;
 
@@ -29,12 +26,11 @@ internal sealed class ConsoleReport(
     private bool _tableWasPrinted;
 
     internal TextWriter Output { get; init; } = Console.Out;
-
     private int NameWidth => model.Resources.Where(IsReported).Select(resource => resource.Name.Length).DefaultIfEmpty(0).Max();
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        Output.WriteLine($"Starting. Page: {page.Url}");
+        Console.WriteLine($"Starting. Page: {page.Url}");
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.ApplicationStopping);
         try
         {
@@ -48,14 +44,11 @@ internal sealed class ConsoleReport(
         }
         catch (OperationCanceledException)
         {
-            Output.WriteLine("Stopping …");
+            Console.WriteLine("Stopping …");
         }
     }
 
-    private static bool IsReported(IResource resource)
-    {
-        return resource is not ParameterResource;
-    }
+    private static bool IsReported(IResource resource) => resource is not ParameterResource;
 
     private async Task ReportAsync(ResourceEvent change, CancellationToken ct)
     {
@@ -120,16 +113,10 @@ internal sealed class ConsoleReport(
         }
     }
 
-    private bool IsEverythingUp()
-    {
-        return model.Resources.Where(IsReported).All(resource =>
-            _snapshots.TryGetValue(resource.Name, out var snapshot)
-            && (snapshot.IsHidden
-                || ResourceState.IsUp(snapshot)
-                || ResourceState.IsDone(snapshot)
-                || ResourceState.HasFailed(snapshot)
-                || snapshot.State?.Text == KnownResourceStates.NotStarted));
-    }
+    private bool IsEverythingUp() => model.Resources.Where(IsReported).All(resource =>
+        _snapshots.TryGetValue(resource.Name, out var snapshot)
+        && (snapshot.IsHidden || snapshot.IsTerminal || ResourceState.IsUp(snapshot)
+            || snapshot.State?.Text == KnownResourceStates.NotStarted));
 
     private async Task WriteTableAsync(CancellationToken ct)
     {
@@ -138,34 +125,31 @@ internal sealed class ConsoleReport(
             .Select(resource => (resource.Name, Snapshot: _snapshots[resource.Name]))
             .ToList();
         var stateWidth = rows.Max(row => ResourceState.Describe(row.Snapshot).Length);
-        Output.WriteLine();
+        Console.WriteLine();
         foreach (var (name, snapshot) in rows)
         {
             var state = ResourceState.Describe(snapshot).PadRight(stateWidth);
             var urls = string.Join("  ", snapshot.Urls.Where(url => !url.IsInternal).Select(url => url.Url));
-            Output.WriteLine($"  {name.PadRight(NameWidth)}  {Coloured(state, snapshot)}  {urls}".TrimEnd());
+            Console.WriteLine($"  {name.PadRight(NameWidth)}  {Coloured(state, snapshot)}  {urls}".TrimEnd());
         }
 
-        Output.WriteLine();
-        foreach (var command in await ConnectCommands.WriteAsync(model, Path.Combine(Checkout.Folder, ".data", "connect"), ct))
+        Console.WriteLine();
+        foreach (var command in await ConnectCommands.WriteAsync(model, Path.Combine(folders.Root, "connect"), ct))
         {
-            Output.WriteLine($"  {command}");
+            Console.WriteLine($"  {command}");
         }
 
         var verdict = rows.Any(row => ResourceState.HasFailed(row.Snapshot)) ? "Not everything is up" : "Everything is up";
-        Output.WriteLine($"\n  Page: {page.Url}\n  {verdict} after {Seconds()} s. Ctrl+C stops it.\n");
+        Console.WriteLine($"\n  Page: {page.Url}\n  {verdict} after {Seconds()} s. Ctrl+C stops it.\n");
     }
 
     private void WriteLine(string name, string text)
     {
         // One call per line: several consoles are followed at once.
-        Output.WriteLine($"{Seconds(),6} s  {name.PadRight(NameWidth)}  {text}");
+        Console.WriteLine($"{Seconds(),6} s  {name.PadRight(NameWidth)}  {text}");
     }
 
-    private string Seconds()
-    {
-        return _elapsed.Elapsed.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture);
-    }
+    private string Seconds() => _elapsed.Elapsed.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture);
 
     private string Coloured(string text, CustomResourceSnapshot snapshot)
     {

@@ -16,30 +16,17 @@ namespace Ariya.Hosting.Local.Page;
 /// The page of the host: what runs, how it is, its console, and start, stop and restart. For the one who started the host, on
 /// this machine: see <see cref="PageGuard"/>.
 /// </summary>
-internal sealed class HostPage : IHostedService, IAsyncDisposable
+internal sealed class HostPage(
+    DistributedApplicationModel model, ResourceNotificationService notifications, ResourceLoggerService consoles,
+    ResourceCommandService commands, IConfiguration configuration) : IHostedService, IAsyncDisposable
 {
     private const string DefaultUrl = "http://localhost:15000";
 
-    private readonly DistributedApplicationModel _model;
-    private readonly ResourceCommandService _commands;
-    private readonly ResourceFeed _feed;
+    private readonly ResourceFeed _feed = new(model, notifications, consoles);
     private readonly PageGuard _guard = new(NewToken(), NewToken());
     private readonly CancellationTokenSource _stopping = new();
-    private readonly int _port;
+    private readonly int _port = PortOf(configuration);
     private WebApplication? _server;
-
-    public HostPage(
-        DistributedApplicationModel model,
-        ResourceNotificationService notifications,
-        ResourceLoggerService consoles,
-        ResourceCommandService commands,
-        IConfiguration configuration)
-    {
-        _model = model;
-        _commands = commands;
-        _feed = new ResourceFeed(model, notifications, consoles);
-        _port = PortOf(configuration["ASPNETCORE_URLS"]);
-    }
 
     /// <summary>The address to open, with the token that lets a browser in.</summary>
     public string Url => $"http://localhost:{_port}/?t={_guard.StartToken}";
@@ -114,14 +101,14 @@ internal sealed class HostPage : IHostedService, IAsyncDisposable
 
     private async Task ExecuteAsync(HttpContext context, string name, string command)
     {
-        if (!_model.Resources.TryGetByName(name, out var resource) || command is not ("start" or "stop" or "restart"))
+        if (!model.Resources.TryGetByName(name, out var resource) || command is not ("start" or "stop" or "restart"))
         {
             context.Response.StatusCode = StatusCodes.Status404NotFound;
             return;
         }
 
         // A closed window does not undo the command half way.
-        var result = await _commands.ExecuteCommandAsync(resource, command, _stopping.Token);
+        var result = await commands.ExecuteCommandAsync(resource.Name, command, _stopping.Token);
         context.Response.StatusCode = result.Success ? StatusCodes.Status204NoContent : StatusCodes.Status409Conflict;
         if (!result.Success)
         {
@@ -130,29 +117,21 @@ internal sealed class HostPage : IHostedService, IAsyncDisposable
         }
     }
 
-    private static int PortOf(string? urls)
+    public static int PortOf(IConfiguration configuration)
     {
-        var first = (urls ?? DefaultUrl).Split(';').FirstOrDefault(url => url.StartsWith("http://", StringComparison.OrdinalIgnoreCase));
+        var urls = configuration["ASPNETCORE_URLS"] ?? DefaultUrl;
+        var first = urls.Split(';').FirstOrDefault(url => url.StartsWith("http://", StringComparison.OrdinalIgnoreCase));
         // `http://*:15000` is no address that Uri reads; the host part does not matter here.
         return BindingAddress.Parse(first ?? DefaultUrl).Port;
     }
 
-    private static string NewToken()
-    {
-        return Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
-    }
+    private static string NewToken() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 
     /// <summary>The host decides when the page ends; the default lifetime would listen to signals of its own.</summary>
     private sealed class HostedLifetime : IHostLifetime
     {
-        public Task WaitForStartAsync(CancellationToken cancellationToken)
-        {
-            return Task.CompletedTask;
-        }
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-        public Task StopAsync(CancellationToken cancellationToken)
-        {
-            return Task.CompletedTask;
-        }
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

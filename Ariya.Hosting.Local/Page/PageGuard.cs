@@ -55,10 +55,8 @@ internal sealed class PageGuard(string startToken, string session)
         return origin == $"{request.Scheme}://{request.Host}" && site is "" or "same-origin";
     }
 
-    private static bool AreEqual(string given, string expected)
-    {
-        return CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given), Encoding.UTF8.GetBytes(expected));
-    }
+    private static bool AreEqual(string given, string expected) =>
+        CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given), Encoding.UTF8.GetBytes(expected));
 
     private static Task RefuseAsync(HttpContext context, int status, string reason)
     {

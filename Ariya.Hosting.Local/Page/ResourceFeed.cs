@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
@@ -87,9 +86,7 @@ internal sealed class ResourceFeed(
             state = ResourceState.Describe(snapshot),
             level = ResourceState.Level(snapshot),
             runs = change.Resource is ContainerResource or ProjectResource or ExecutableResource,
-            stopped = snapshot.State is null
-                || snapshot.State.Text == KnownResourceStates.NotStarted
-                || KnownResourceStates.TerminalStates.Contains(snapshot.State.Text),
+            stopped = snapshot.IsTerminal || snapshot.State is null || snapshot.State.Text == KnownResourceStates.NotStarted,
             started = snapshot.StartTimeStamp,
             urls = snapshot.Urls.Select(url => new { name = url.Name, url = mask.Text(url.Url) }),
             // What was probed last says nothing of a process that has ended.
@@ -100,13 +97,8 @@ internal sealed class ResourceFeed(
                 good = report.Status == HealthStatus.Healthy,
                 text = mask.Text(report.Description ?? report.ExceptionText ?? ""),
             }),
-            environment = Sorted(snapshot.EnvironmentVariables)
+            environment = snapshot.EnvironmentVariables.OrderBy(variable => variable.Name, StringComparer.OrdinalIgnoreCase)
                 .Select(variable => new { name = variable.Name, value = mask.Variable(variable.Name, variable.Value) }),
         };
-    }
-
-    private static IEnumerable<EnvironmentVariableSnapshot> Sorted(ImmutableArray<EnvironmentVariableSnapshot> variables)
-    {
-        return variables.OrderBy(variable => variable.Name, StringComparer.OrdinalIgnoreCase);
     }
 }

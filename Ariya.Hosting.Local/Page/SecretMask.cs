@@ -34,10 +34,7 @@ internal sealed partial class SecretMask(IReadOnlyList<string> secrets)
         return new SecretMask([.. values.Distinct().OrderByDescending(value => value.Length)]);
     }
 
-    public string Text(string text)
-    {
-        return secrets.Aggregate(text, (masked, secret) => masked.Replace(secret, Mask, StringComparison.Ordinal));
-    }
+    public string Text(string text) => secrets.Aggregate(text, (masked, secret) => masked.Replace(secret, Mask, StringComparison.Ordinal));
 
     public string Variable(string name, string? value)
     {

@@ -2,6 +2,24 @@ using System.Diagnostics;
 
 namespace Ariya.Hosting.Local.Processes;
 
+internal sealed record ChildProcessStart
+{
+    public required string FileName { get; init; }
+    public IReadOnlyList<string> Arguments { get; init; } = [];
+    public required string WorkingDirectory { get; init; }
+
+    /// <summary>The whole environment of the child: nothing is inherited beside it.</summary>
+    public required IReadOnlyDictionary<string, string> Environment { get; init; }
+
+    public StopSignal StopSignal { get; init; } = StopSignal.Terminate;
+
+    /// <summary>For servers that refuse to run as root; without effect for everybody else.</summary>
+    public bool AsUnprivilegedUser { get; init; }
+
+    /// <summary>One line of console output; true for standard error.</summary>
+    public required Action<string, bool> OnLine { get; init; }
+}
+
 internal sealed class ChildProcess
 {
     private static readonly TimeSpan s_lastLines = TimeSpan.FromSeconds(2);
@@ -24,25 +42,19 @@ internal sealed class ChildProcess
     /// <summary>Asks the process and everything it started to end, and kills what is left after <paramref name="grace"/>.</summary>
     public async Task StopAsync(TimeSpan grace)
     {
-        var signal = _stopSignal switch
-        {
-            StopSignal.Interrupt => Posix.Interrupt,
-            StopSignal.Quit => Posix.Quit,
-            _ => Posix.Terminate,
-        };
-        SendToAll(signal);
+        SendToAll(_stopSignal);
         try
         {
             await Exited.WaitAsync(grace);
         }
         catch (TimeoutException)
         {
-            SendToAll(Posix.Kill);
+            SendToAll(StopSignal.Kill);
             await Exited.WaitAsync(s_afterKill);
         }
     }
 
-    private void SendToAll(int signal)
+    private void SendToAll(StopSignal signal)
     {
         // Without `setsid` (macOS) the child leads no group.
         if (!Exited.IsCompleted && !Posix.SignalGroup(Id, signal))
@@ -61,7 +73,7 @@ internal sealed class ChildProcess
                 PumpAsync(process.StandardError, line => onLine(line, true)));
             await process.WaitForExitAsync();
             // What the process started in its own group does not outlive it.
-            Posix.SignalGroup(Id, Posix.Kill);
+            Posix.SignalGroup(Id, StopSignal.Kill);
             // A descendant that moved to another session may hold the pipe: the last lines are waited for, not the pipe's end.
             await lines.WaitAsync(s_lastLines).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return process.ExitCode;

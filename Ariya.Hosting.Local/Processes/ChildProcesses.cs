@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Text;
 
 namespace Ariya.Hosting.Local.Processes;
 
@@ -76,26 +75,23 @@ internal sealed class ChildProcesses : IAsyncDisposable
 
         if (start.AsUnprivilegedUser)
         {
-            command.AddRange(await UnprivilegedUser.PrefixAsync());
+            command.AddRange(UnprivilegedUser.Prefix(await UnprivilegedUser.WayAsync()));
         }
 
         if (Executables.Find("setpriv") is { } setpriv)
         {
+            // There is no time to be polite, except to a server that would have to recover.
             var signal = start.StopSignal switch { StopSignal.Interrupt => "INT", StopSignal.Quit => "QUIT", _ => "KILL" };
             command.AddRange([setpriv, "--pdeathsig", signal]);
         }
 
-        command.Add(start.FileName);
-        command.AddRange(start.Arguments);
+        command.AddRange([start.FileName, .. start.Arguments]);
         var info = new ProcessStartInfo(command[0], command[1..])
         {
             WorkingDirectory = start.WorkingDirectory,
-            UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            StandardOutputEncoding = Encoding.UTF8,
-            StandardErrorEncoding = Encoding.UTF8,
         };
         info.Environment.Clear();
         foreach (var (name, value) in start.Environment)
@@ -104,5 +100,50 @@ internal sealed class ChildProcesses : IAsyncDisposable
         }
 
         return info;
+    }
+}
+
+/// <summary>
+/// Starts every child on one thread that lives as long as the host. A parent-death signal follows the thread that forked,
+/// not the process: a child started from the thread pool dies when the pool retires that thread, about 20 seconds later.
+/// </summary>
+internal sealed class Launcher : IDisposable
+{
+    private readonly BlockingCollection<(ProcessStartInfo Info, TaskCompletionSource<Process> Started)> _queue = [];
+    private readonly Thread _thread;
+
+    public Launcher()
+    {
+        _thread = new Thread(Run) { IsBackground = true, Name = "child processes" };
+        _thread.Start();
+    }
+
+    public Task<Process> StartAsync(ProcessStartInfo info)
+    {
+        var started = new TaskCompletionSource<Process>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _queue.Add((info, started));
+        return started.Task;
+    }
+
+    public void Dispose()
+    {
+        _queue.CompleteAdding();
+        _thread.Join();
+        _queue.Dispose();
+    }
+
+    private void Run()
+    {
+        foreach (var (info, started) in _queue.GetConsumingEnumerable())
+        {
+            try
+            {
+                started.SetResult(Process.Start(info)!);
+            }
+            catch (Exception exception)
+            {
+                started.SetException(exception);
+            }
+        }
     }
 }

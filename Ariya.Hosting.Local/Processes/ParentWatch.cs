@@ -15,12 +15,10 @@ internal sealed class ParentWatch(IHostApplicationLifetime lifetime) : Backgroun
     private readonly int _parentId = Posix.ParentId;
     private readonly bool _isDotnetRun = IsDotnetRun(Posix.CommandLineOf(Posix.ParentId));
 
-    internal static bool IsDotnetRun(IReadOnlyList<string> commandLine)
-    {
-        return commandLine.Count > 1
+    internal static bool IsDotnetRun(IReadOnlyList<string> commandLine) =>
+        commandLine.Count > 1
             && Path.GetFileName(commandLine[0]) == "dotnet"
             && commandLine.Skip(1).TakeWhile(argument => argument != "--").Contains("run");
-    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -50,6 +48,6 @@ internal sealed class ParentWatch(IHostApplicationLifetime lifetime) : Backgroun
     private static async Task EndAsync()
     {
         await Task.Delay(s_orderlyStop);
-        Posix.Signal(Environment.ProcessId, Posix.Kill);
+        Posix.Signal(Environment.ProcessId, StopSignal.Kill);
     }
 }

@@ -36,10 +36,8 @@ internal static class Ports
     }
 
     /// <summary>Whether both loopback addresses can be bound: `localhost` means both.</summary>
-    public static bool IsFree(int port)
-    {
-        return CanListen(IPAddress.Loopback, port) && (!Socket.OSSupportsIPv6 || CanListen(IPAddress.IPv6Loopback, port));
-    }
+    public static bool IsFree(int port) =>
+        CanListen(IPAddress.Loopback, port) && (!Socket.OSSupportsIPv6 || CanListen(IPAddress.IPv6Loopback, port));
 
     private static bool CanListen(IPAddress address, int port)
     {

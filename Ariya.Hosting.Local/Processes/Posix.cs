@@ -2,28 +2,31 @@ using System.Runtime.InteropServices;
 
 namespace Ariya.Hosting.Local.Processes;
 
+/// <summary>What asks a process to end. PostgreSQL takes Terminate for "wait until every client has gone".</summary>
+internal enum StopSignal
+{
+    Interrupt = 2,
+    Quit = 3,
+    Kill = 9,
+    Terminate = 15,
+}
+
 internal static class Posix
 {
-    public const int Interrupt = 2;
-    public const int Quit = 3;
-    public const int Kill = 9;
-    public const int Terminate = 15;
-
     public static int ParentId => getppid();
-
     public static int EffectiveUserId => geteuid();
 
     /// <summary>Signals every process of the group that <paramref name="leader"/> leads; false when there is none left.</summary>
-    public static bool SignalGroup(int leader, int signal)
+    public static bool SignalGroup(int leader, StopSignal signal)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(leader, 1);
-        return kill(-leader, signal) == 0;
+        return kill(-leader, (int)signal) == 0;
     }
 
-    public static bool Signal(int processId, int signal)
+    public static bool Signal(int processId, StopSignal signal)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(processId, 1);
-        return kill(processId, signal) == 0;
+        return kill(processId, (int)signal) == 0;
     }
 
     /// <summary>The arguments of a running process, empty when it is gone or not ours to read.</summary>

@@ -20,25 +20,20 @@ internal static class UnprivilegedUser
 
     private static readonly Lazy<Task<UnprivilegedWay>> s_way = new(FindWayAsync);
 
-    public static Task<UnprivilegedWay> WayAsync()
-    {
-        return s_way.Value;
-    }
+    public static Task<UnprivilegedWay> WayAsync() => s_way.Value;
 
-    public static async Task<IReadOnlyList<string>> PrefixAsync()
+    public static IReadOnlyList<string> Prefix(UnprivilegedWay way) => way switch
     {
-        return Prefix(await WayAsync());
-    }
-
-    public static IReadOnlyList<string> Prefix(UnprivilegedWay way)
-    {
-        return way switch
-        {
-            UnprivilegedWay.UserNamespace => [Executables.Find("unshare")!, "--user", $"--map-user={NobodyId}", $"--map-group={NobodyId}"],
-            UnprivilegedWay.Nobody => [Setpriv(), $"--reuid={NobodyId}", $"--regid={NobodyId}", "--clear-groups"],
-            _ => [],
-        };
-    }
+        UnprivilegedWay.UserNamespace => ["unshare", "--user", $"--map-user={NobodyId}", $"--map-group={NobodyId}"],
+        UnprivilegedWay.Nobody =>
+        [
+            Executables.Find("setpriv") ?? throw new FileNotFoundException(
+                "PostgreSQL does not run as root, and the command `setpriv` (util-linux), which would run it as another user, is not on"
+                + " PATH. Install util-linux or run as an ordinary user."),
+            $"--reuid={NobodyId}", $"--regid={NobodyId}", "--clear-groups",
+        ],
+        _ => [],
+    };
 
     private static async Task<UnprivilegedWay> FindWayAsync()
     {
@@ -55,12 +50,5 @@ internal static class UnprivilegedUser
         var prefix = Prefix(UnprivilegedWay.UserNamespace);
         var probe = await ShortCommand.RunAsync(prefix[0], [.. prefix.Skip(1), "true"], CancellationToken.None);
         return probe.ExitCode == 0 ? UnprivilegedWay.UserNamespace : UnprivilegedWay.Nobody;
-    }
-
-    private static string Setpriv()
-    {
-        return Executables.Find("setpriv")
-            ?? throw new FileNotFoundException("PostgreSQL does not run as root, and the command `setpriv` (util-linux), which would run "
-                + "it as another user, is not on PATH. Install util-linux or run as an ordinary user.");
     }
 }

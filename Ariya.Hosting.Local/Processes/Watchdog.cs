@@ -6,7 +6,7 @@ namespace Ariya.Hosting.Local.Processes;
 /// A shell that knows the host's children and ends them when its standard input ends, which happens whatever killed the host.
 /// It is the second of two means: the parent-death signal is the first, and each covers what the other misses.
 /// </summary>
-internal sealed class Watchdog : IDisposable
+internal sealed class Watchdog(Process shell) : IDisposable
 {
     private const string Script =
         """
@@ -31,46 +31,27 @@ internal sealed class Watchdog : IDisposable
         for p in $live; do kill -KILL -${p%:*} || kill -KILL ${p%:*}; done
         """;
 
-    private readonly Process _shell;
     private readonly Lock _lock = new();
-
-    private Watchdog(Process shell)
-    {
-        _shell = shell;
-    }
 
     public static async Task<Watchdog> StartAsync(Launcher launcher)
     {
-        var info = new ProcessStartInfo { RedirectStandardInput = true, UseShellExecute = false, WorkingDirectory = "/" };
         // A session of its own: Ctrl+C and a closed terminal reach the host, not the watchdog.
-        string[] command = Executables.Find("setsid") is { } setsid ? [setsid, "/bin/sh"] : ["/bin/sh"];
-        info.FileName = command[0];
-        foreach (var argument in (string[])[.. command[1..], "-c", Script])
-        {
-            info.ArgumentList.Add(argument);
-        }
-
+        string[] command = [.. Executables.Find("setsid") is { } setsid ? [setsid] : (string[])[], "/bin/sh", "-c", Script];
+        var info = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, WorkingDirectory = "/" };
         return new Watchdog(await launcher.StartAsync(info));
     }
 
-    public void Add(int processId, StopSignal signal)
-    {
-        var name = signal switch { StopSignal.Interrupt => "INT", StopSignal.Quit => "QUIT", _ => "TERM" };
-        Write($"add {processId} {name}");
-    }
+    public void Add(int processId, StopSignal signal) => Write($"add {processId} {signal:D}");
 
-    public void Remove(int processId)
-    {
-        Write($"del {processId} -");
-    }
+    public void Remove(int processId) => Write($"del {processId} -");
 
     /// <summary>Closes the pipe: what is still registered is ended, as if the host had died.</summary>
     public void Dispose()
     {
         lock (_lock)
         {
-            _shell.StandardInput.Dispose();
-            _shell.Dispose();
+            shell.StandardInput.Dispose();
+            shell.Dispose();
         }
     }
 
@@ -80,8 +61,8 @@ internal sealed class Watchdog : IDisposable
         {
             try
             {
-                _shell.StandardInput.Write(line + "\n");
-                _shell.StandardInput.Flush();
+                shell.StandardInput.Write(line + "\n");
+                shell.StandardInput.Flush();
             }
             catch (Exception exception) when (exception is IOException or ObjectDisposedException or InvalidOperationException)
             {

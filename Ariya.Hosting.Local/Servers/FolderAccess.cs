@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ariya.Hosting.Local.Orchestration;
 using Ariya.Hosting.Local.Processes;
 
 namespace Ariya.Hosting.Local.Servers;
@@ -9,24 +10,71 @@ namespace Ariya.Hosting.Local.Servers;
 /// </summary>
 internal static class FolderAccess
 {
+    private static readonly TimeSpan s_lockInterval = TimeSpan.FromMilliseconds(250);
+
+    public static bool CanWrite(string folder)
+    {
+        try
+        {
+            var probe = Path.Combine(folder, $".probe-{Guid.CreateVersion7():N}");
+            File.WriteAllText(probe, "");
+            File.Delete(probe);
+            return true;
+        }
+        catch (Exception exception) when (exception is UnauthorizedAccessException or IOException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Makes the folder when it is missing and checks that this user can write into it.</summary>
     public static async Task EnsureWritableAsync(string folder, CancellationToken ct)
     {
         try
         {
             Directory.CreateDirectory(folder);
-            var probe = Path.Combine(folder, $".probe-{Guid.CreateVersion7():N}");
-            await File.WriteAllTextAsync(probe, "", ct);
-            File.Delete(probe);
         }
         catch (Exception exception) when (exception is UnauthorizedAccessException or IOException)
         {
-            throw await OwnedBySomebodyElseAsync(folder, exception, ct);
+            throw await OwnedBySomebodyElseAsync(folder, ct);
+        }
+
+        if (!CanWrite(folder))
+        {
+            throw await OwnedBySomebodyElseAsync(folder, ct);
+        }
+    }
+
+    /// <summary>One installation at a time, across processes.</summary>
+    public static async Task<FileStream> LockAsync(string path, Action onWait, CancellationToken ct)
+    {
+        var hasWaited = false;
+        while (true)
+        {
+            try
+            {
+                if (PrivateFiles.TryLock(path) is { } held)
+                {
+                    return held;
+                }
+            }
+            catch (UnauthorizedAccessException)
+            {
+                throw await OwnedBySomebodyElseAsync(Path.GetDirectoryName(path)!, ct);
+            }
+
+            if (!hasWaited)
+            {
+                hasWaited = true;
+                onWait();
+            }
+
+            await Task.Delay(s_lockInterval, ct);
         }
     }
 
     /// <summary>The error for a folder that this user cannot use, with its owner and the remedy.</summary>
-    public static async Task<InvalidOperationException> OwnedBySomebodyElseAsync(string folder, Exception? cause, CancellationToken ct)
+    public static async Task<InvalidOperationException> OwnedBySomebodyElseAsync(string folder, CancellationToken ct)
     {
         // The nearest folder that exists is the one whose owner decides.
         var existing = folder;
@@ -39,8 +87,7 @@ internal static class FolderAccess
         return new InvalidOperationException(
             $"{existing} belongs to {owner.Name}, and {Environment.UserName} cannot use it: the checkout was run as another user before. "
             + $"Run as {owner.Name} again, or remove the folder (it is made anew, its data is lost), or take it over with: "
-            + $"sudo chown -R {Environment.UserName} '{existing}'",
-            cause);
+            + $"sudo chown -R {Environment.UserName} '{existing}'");
     }
 
     public static async Task<(int Id, string Name)> OwnerAsync(string path, CancellationToken ct)

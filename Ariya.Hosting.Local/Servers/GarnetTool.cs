@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Ariya.Hosting.Local.Orchestration;
 using Ariya.Hosting.Local.Processes;
 
 namespace Ariya.Hosting.Local.Servers;
@@ -12,58 +13,42 @@ internal static class GarnetTool
     public static async Task<string> EnsureAsync(Action<string, bool> log, CancellationToken ct)
     {
         var version = Version();
-        if (Find(PackageRoots(), version) is { } installed)
+        if (PackageRoot() is { } known && Find(known, version) is { } installed)
         {
             return installed;
         }
 
         var servers = Checkout.ServersFolder;
         await FolderAccess.EnsureWritableAsync(servers, ct);
-        using var installLock = await InstallLock.AcquireAsync(
+        using var installLock = await FolderAccess.LockAsync(
             Path.Combine(servers, "tools.lock"), () => log("The .NET tools are being restored already; waiting for that …", false), ct);
-        var dotnet = Executables.Dotnet();
         var environment = ToolEnvironment.For(servers);
         var located = await ShortCommand.RunAsync(
-            dotnet, ["nuget", "locals", "global-packages", "--list"], Checkout.Folder, environment, ct);
-        string[] root = [located.Output.Split("global-packages:").Last().Split('\n')[0].Trim()];
+            Executables.Dotnet, ["nuget", "locals", "global-packages", "--list"], ct, Checkout.Folder, environment);
+        var root = located.Output.Split("global-packages:").Last().Split('\n')[0].Trim();
         if (Find(root, version) is { } found)
         {
             return found;
         }
 
         log($"Restoring Garnet {version}, the Redis-compatible server (about 110 MB, once) …", false);
-        var restore = await ShortCommand.RunAsync(dotnet, ["tool", "restore"], Checkout.Folder, environment, ct);
+        var restore = await ShortCommand.RunAsync(Executables.Dotnet, ["tool", "restore"], ct, Checkout.Folder, environment);
         return Find(root, version) ?? throw new InvalidOperationException(
             $"`dotnet tool restore` did not bring Garnet {version} (exit code {restore.ExitCode}):\n{restore.LastLines(15)}");
     }
 
-    private static string? Find(IEnumerable<string> packageRoots, string version)
+    private static string? Find(string packageRoot, string version)
     {
-        foreach (var root in packageRoots)
-        {
-            var package = Path.Combine(root, "garnet-server", version);
-            var assembly = Path.Combine(package, "tools", "net10.0", "any", "GarnetServer.dll");
-            // NuGet writes this file last: without it the package is still being unpacked.
-            if (File.Exists(Path.Combine(package, ".nupkg.metadata")) && File.Exists(assembly))
-            {
-                return assembly;
-            }
-        }
-
-        return null;
+        var package = Path.Combine(packageRoot, "garnet-server", version);
+        var assembly = Path.Combine(package, "tools", "net10.0", "any", "GarnetServer.dll");
+        // NuGet writes this file last: without it the package is still being unpacked.
+        return File.Exists(Path.Combine(package, ".nupkg.metadata")) && File.Exists(assembly) ? assembly : null;
     }
 
-    private static IEnumerable<string> PackageRoots()
-    {
-        if (Environment.GetEnvironmentVariable("NUGET_PACKAGES") is { Length: > 0 } packages)
-        {
-            yield return packages;
-        }
-        else if (Environment.GetEnvironmentVariable("HOME") is { Length: > 0 } home)
-        {
-            yield return Path.Combine(home, ".nuget", "packages");
-        }
-    }
+    private static string? PackageRoot() =>
+        Environment.GetEnvironmentVariable("NUGET_PACKAGES") is { Length: > 0 } packages ? packages
+        : Environment.GetEnvironmentVariable("HOME") is { Length: > 0 } home ? Path.Combine(home, ".nuget", "packages")
+        : null;
 
     private static string Version()
     {

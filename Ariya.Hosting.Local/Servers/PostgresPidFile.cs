@@ -82,9 +82,6 @@ internal static class PostgresPidFile
         return null;
     }
 
-    private static InvalidOperationException InUse(string data, int processId)
-    {
-        return new InvalidOperationException(
-            $"{data} is in use by another PostgreSQL server, process {processId}: is this checkout running already?");
-    }
+    private static InvalidOperationException InUse(string data, int processId) => new InvalidOperationException(
+        $"{data} is in use by another PostgreSQL server, process {processId}: is this checkout running already?");
 }

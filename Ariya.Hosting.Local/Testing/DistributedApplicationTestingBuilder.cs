@@ -16,24 +16,13 @@ public interface IDistributedApplicationTestingBuilder : IDistributedApplication
 public static class DistributedApplicationTestingBuilder
 {
     public static Task<IDistributedApplicationTestingBuilder> CreateAsync<TEntryPoint>(CancellationToken cancellationToken = default)
-        where TEntryPoint : class => CreateFromAsync(typeof(TEntryPoint), [], cancellationToken);
-
-    public static Task<IDistributedApplicationTestingBuilder> CreateAsync<TEntryPoint>(
-        string[] args, CancellationToken cancellationToken = default) where TEntryPoint : class =>
-        CreateFromAsync(typeof(TEntryPoint), args, cancellationToken);
-
-    public static Task<IDistributedApplicationTestingBuilder> CreateAsync(Type entryPoint, CancellationToken cancellationToken = default) =>
-        CreateFromAsync(entryPoint, [], cancellationToken);
-
-    public static Task<IDistributedApplicationTestingBuilder> CreateAsync(
-        Type entryPoint, string[] args, CancellationToken cancellationToken = default) =>
-        CreateFromAsync(entryPoint, args, cancellationToken);
+        where TEntryPoint : class => CreateAsync<TEntryPoint>([], cancellationToken);
 
     /// <summary>The AppHost's model, as its entry point makes it; it is built and run when the test says so.</summary>
-    private static async Task<IDistributedApplicationTestingBuilder> CreateFromAsync(
-        Type entryPoint, string[] args, CancellationToken cancellationToken)
+    public static async Task<IDistributedApplicationTestingBuilder> CreateAsync<TEntryPoint>(
+        string[] args, CancellationToken cancellationToken = default) where TEntryPoint : class
     {
-        var assembly = entryPoint.Assembly;
+        var assembly = typeof(TEntryPoint).Assembly;
         var directory = DistributedApplicationBuilder.Metadata(assembly, "apphostprojectpath") ?? Directory.GetCurrentDirectory();
         var profile = LaunchProfile.Read(directory)?.Environment ?? new Dictionary<string, string>();
         var environment = profile.GetValueOrDefault("DOTNET_ENVIRONMENT")
@@ -66,19 +55,12 @@ public static class DistributedApplicationTestingBuilder
         private bool _isBuilt;
 
         public ConfigurationManager Configuration => builder.Configuration;
-
         public string AppHostDirectory => builder.AppHostDirectory;
-
         public Assembly? AppHostAssembly => builder.AppHostAssembly;
-
         public IHostEnvironment Environment => builder.Environment;
-
         public IServiceCollection Services => builder.Services;
-
         public IDistributedApplicationEventing Eventing => builder.Eventing;
-
         public DistributedApplicationExecutionContext ExecutionContext => builder.ExecutionContext;
-
         public IResourceCollection Resources => builder.Resources;
 
         public IResourceBuilder<T> AddResource<T>(T resource) where T : IResource => builder.AddResource(resource);

@@ -24,7 +24,7 @@ public sealed class DerivedTokenTests
     public void EveryInputChangesTheLink()
     {
         var keys = new OneTimeTokenKeys(new SecretKeys([New]));
-        var id = keys.CurrentKeyId;
+        var id = keys.KeyIdFor(null);
         string?[] links =
         [
             keys.Link(id, OneTimeToken.VerifyEmail, s_salt, s_message, s_subject, "a@example.com"),
@@ -35,6 +35,14 @@ public sealed class DerivedTokenTests
             keys.Link(id, OneTimeToken.VerifyEmail, s_salt, s_message, s_subject, "b@example.com"),
         ];
         Assert.Equal(links.Length, links.Distinct().Count());
+    }
+
+    [Fact]
+    public void AMailThatIsSentAgainKeepsItsKeyWhileThatIsConfigured()
+    {
+        var oldId = new SecretKeys([Old]).KeyIds[0];
+        Assert.Equal(oldId, new OneTimeTokenKeys(new SecretKeys([New, Old])).KeyIdFor(oldId));
+        Assert.NotEqual(oldId, new OneTimeTokenKeys(new SecretKeys([New])).KeyIdFor(oldId));
     }
 
     [Fact]
@@ -87,6 +95,6 @@ public sealed class DerivedTokenTests
     private static string? Link(SecretKeys secrets)
     {
         var keys = new OneTimeTokenKeys(secrets);
-        return keys.Link(keys.CurrentKeyId, OneTimeToken.VerifyEmail, s_salt, s_message, s_subject, "a@example.com");
+        return keys.Link(keys.KeyIdFor(null), OneTimeToken.VerifyEmail, s_salt, s_message, s_subject, "a@example.com");
     }
 }

@@ -55,6 +55,7 @@ public sealed class EmailAddressTests
     [InlineData("a\u0000da@example.com")]
     [InlineData("a\u202Eda@example.com")]
     [InlineData("a\uD800da@example.com")]
+    [InlineData("a\uFFFEda@example.com")]
     [InlineData("bo\u212A@example.com")]
     public void WhatMailCannotReachIsRefused(string? typed) => Assert.False(EmailAddress.TryParse(typed, out _));
 

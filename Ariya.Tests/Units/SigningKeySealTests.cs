@@ -27,5 +27,9 @@ public sealed class SigningKeySealTests
         var row = SigningKeySeal.Create(secrets, s_now);
         row.RetiredAt = s_now.AddYears(10);
         Assert.Null(SigningKeySeal.Open(row, secrets));
+
+        var damaged = SigningKeySeal.Create(secrets, s_now);
+        damaged.SealedPrivateKey[20] ^= 1;
+        Assert.Null(SigningKeySeal.Open(damaged, secrets));
     }
 }

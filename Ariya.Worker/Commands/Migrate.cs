@@ -2,6 +2,7 @@ using Ariya.Data;
 using Ariya.Data.Keys;
 using Ariya.Data.Passwords;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace Ariya.Worker.Commands;
 
@@ -20,18 +21,26 @@ internal static class Migrate
         builder.Logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
         using var host = builder.Build();
         await host.StartAsync();
-        await using (var scope = host.Services.CreateAsyncScope())
+        try
         {
+            await using var scope = host.Services.CreateAsyncScope();
             var db = scope.ServiceProvider.GetRequiredService<AriyaDbContext>();
             var cancellationToken = scope.ServiceProvider.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
             await MigrateAsync(db, cancellationToken);
-            var madeKey = await SigningKeyTable.EnsureAsync(db, scope.ServiceProvider.GetRequiredService<SecretKeys>(), cancellationToken);
-            Console.WriteLine(madeKey ? "Made the first signing key." : "A signing key is in use.");
+            var keys = await SigningKeyTable.MaintainAsync(db, scope.ServiceProvider.GetRequiredService<SecretKeys>(), cancellationToken);
+            Console.WriteLine($"Signing keys: {keys.Made} made, {keys.Retired} retired, {keys.Resealed} sealed anew, {keys.Unreadable} that JWT_SECRET does not open.");
             Console.WriteLine($"Passwords are hashed with {await EnsurePasswordAlgorithmAsync(db, builder.Configuration, cancellationToken)}.");
+            return 0;
         }
-
-        await host.StopAsync();
-        return 0;
+        catch (Exception exception) when (exception is NpgsqlException or InvalidOperationException or PlatformNotSupportedException or TimeoutException)
+        {
+            Console.Error.WriteLine($"migrate failed: {(exception.InnerException ?? exception).Message}");
+            return 1;
+        }
+        finally
+        {
+            await host.StopAsync();
+        }
     }
 
     private static async Task MigrateAsync(AriyaDbContext db, CancellationToken cancellationToken)
@@ -64,6 +73,11 @@ internal static class Migrate
             "pbkdf2" => PasswordHash.Pbkdf2,
             var other => throw new InvalidOperationException($"Passwords:Algorithm is '{other}'; it may be auto, argon2id or pbkdf2."),
         };
+        if (!PasswordHash.CanCompute(wanted))
+        {
+            throw new PlatformNotSupportedException($"Passwords:Algorithm is '{wanted}', but libargon2 is not installed on this machine.");
+        }
+
         var recorded = await db.QueryFirstAsync(
             $"""
              with i as (
@@ -72,6 +86,11 @@ internal static class Migrate
              select value from i union all select value from deployment_settings where name = {DeploymentSetting.PasswordAlgorithm} limit 1
              """,
             row => row.GetString(0), cancellationToken);
+        if (recorded != wanted && configuration["Passwords:Algorithm"] is not (null or "" or "auto"))
+        {
+            Console.WriteLine($"Passwords:Algorithm asks for {wanted}; the recorded choice stays, because hashes of two kinds differ in time.");
+        }
+
         return recorded!;
     }
 }

@@ -55,7 +55,7 @@ internal sealed class SmtpTransport(SmtpSettings settings, TimeProvider clock) :
             {
                 await wire.CommandAsync("QUIT", TimeSpan.FromSeconds(2), CancellationToken.None);
             }
-            catch (Exception exception) when (exception is IOException or OperationCanceledException)
+            catch (Exception exception) when (IsRelayFailure(exception, CancellationToken.None))
             {
                 // The relay hung up first: the same end.
             }
@@ -65,6 +65,16 @@ internal sealed class SmtpTransport(SmtpSettings settings, TimeProvider clock) :
     }
 
     private async Task<DeliveryReport> DeliverAsync(OutgoingMail mail, CancellationToken cancellationToken)
+    {
+        var isReused = _wire is not null;
+        var report = await DeliverOnceAsync(mail, cancellationToken);
+        // Relays hang up on quiet connections after minutes; one that did so before the mail began is simply opened again.
+        return isReused && report is { Outcome: DeliveryOutcome.RelayFailed, Stage: SmtpStage.Mail }
+            ? await DeliverOnceAsync(mail, cancellationToken)
+            : report;
+    }
+
+    private async Task<DeliveryReport> DeliverOnceAsync(OutgoingMail mail, CancellationToken cancellationToken)
     {
         var started = clock.GetTimestamp();
         var opened = await OpenAsync(cancellationToken);
@@ -119,18 +129,27 @@ internal sealed class SmtpTransport(SmtpSettings settings, TimeProvider clock) :
         }
     }
 
-    // 421 says the relay is going away and 454 and 53x that it wants TLS or a sign-in: its trouble, not this mail's.
+    // 421 says the relay is going away, 454 and 53x that it wants TLS or a sign-in, a 5yz to MAIL that it does not know the sender: all
+    // of them its trouble or the configuration's, not this mail's.
     private async Task<DeliveryReport> RefusedAsync(SmtpReply reply, SmtpStage stage, long started, CancellationToken cancellationToken)
     {
-        if (reply.Code is 421 or 454 or 530 or 535)
+        if (reply.Code is 421 or 454 or 530 or 535 || (stage == SmtpStage.Mail && reply.Code >= 500))
         {
             await CloseAsync();
             return Report(DeliveryOutcome.RelayFailed, stage, reply.ToString(), started);
         }
 
-        var reset = await _wire!.CommandAsync("RSET", settings.CommandTimeout, cancellationToken);
-        if (!reset.IsPositive)
+        try
         {
+            var reset = await _wire!.CommandAsync("RSET", settings.CommandTimeout, cancellationToken);
+            if (!reset.IsPositive)
+            {
+                await CloseAsync();
+            }
+        }
+        catch (Exception exception) when (IsRelayFailure(exception, cancellationToken))
+        {
+            // The verdict on the mail stands, whatever becomes of the connection.
             await CloseAsync();
         }
 
@@ -151,7 +170,7 @@ internal sealed class SmtpTransport(SmtpSettings settings, TimeProvider clock) :
             }
 
             Require(await wire.CommandAsync("STARTTLS", settings.CommandTimeout, cancellationToken), 220);
-            await wire.StartTlsAsync(settings.Host, cancellationToken);
+            await wire.StartTlsAsync(settings, cancellationToken);
             // What was announced in clear may have been written by anybody: ask again.
             await GreetAsync(wire, cancellationToken);
         }

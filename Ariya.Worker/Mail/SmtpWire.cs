@@ -40,7 +40,7 @@ internal sealed class SmtpWire : IAsyncDisposable
             var wire = new SmtpWire(socket);
             if (settings.Security == SmtpSecurity.Implicit)
             {
-                await wire.StartTlsAsync(settings.Host, limit.Token);
+                await wire.StartTlsAsync(settings, cancellationToken);
             }
 
             return wire;
@@ -53,7 +53,7 @@ internal sealed class SmtpWire : IAsyncDisposable
     }
 
     /// <summary>Turns to TLS; the certificate must be valid for the host.</summary>
-    public async Task StartTlsAsync(string host, CancellationToken cancellationToken)
+    public async Task StartTlsAsync(SmtpSettings settings, CancellationToken cancellationToken)
     {
         if (_start != _end)
         {
@@ -61,9 +61,10 @@ internal sealed class SmtpWire : IAsyncDisposable
             throw new SmtpRelayException("the relay sent more than its answer to STARTTLS");
         }
 
+        using var limit = Limit(settings.CommandTimeout, cancellationToken);
         var tls = new SslStream(_stream);
-        await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = host }, cancellationToken);
         _stream = tls;
+        await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = settings.Host }, limit.Token);
     }
 
     public async Task<SmtpReply> CommandAsync(string command, TimeSpan timeout, CancellationToken cancellationToken)
@@ -133,7 +134,8 @@ internal sealed class SmtpWire : IAsyncDisposable
             var end = _buffer.AsSpan(_start, _end - _start).IndexOf((byte)'\n');
             if (end >= 0)
             {
-                var line = Encoding.UTF8.GetString(_buffer, _start, end).TrimEnd('\r');
+                // Replies are kept and shown: no control character of a relay's goes further.
+                var line = string.Concat(Encoding.UTF8.GetString(_buffer, _start, end).Where(letter => !char.IsControl(letter)));
                 _start += end + 1;
                 return line;
             }

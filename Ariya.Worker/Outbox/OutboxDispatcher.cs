@@ -14,8 +14,8 @@ internal sealed partial class OutboxDispatcher(
     ILogger<OutboxDispatcher> logger) : BackgroundService
 {
     private static readonly TimeSpan s_relayPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_settlePause = TimeSpan.FromSeconds(1);
 
-    private readonly Guid _owner = Guid.CreateVersion7();
     private string? _relayTrouble;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -34,15 +34,15 @@ internal sealed partial class OutboxDispatcher(
                     continue;
                 }
             }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception exception)
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
                 // The database is away or answered an error: what was claimed comes back when its lease ends.
                 Log.RoundFailed(logger, exception);
                 pause = s_relayPause;
+            }
+            catch (OperationCanceledException)
+            {
+                return;
             }
 
             await Task.Delay(pause, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -54,69 +54,104 @@ internal sealed partial class OutboxDispatcher(
     internal async Task<int> RunOnceAsync(CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
-        var queue = scope.ServiceProvider.GetRequiredService<OutboxQueue>();
-        var batch = await queue.ClaimAsync(_owner, options.Value.BatchSize, options.Value.Lease, cancellationToken);
+        // A name for this batch alone: a later batch must not renew what an earlier one failed to settle.
+        var owner = Guid.CreateVersion7();
+        var batch = await scope.ServiceProvider.GetRequiredService<OutboxQueue>()
+            .ClaimAsync(owner, options.Value.BatchSize, options.Value.Lease, cancellationToken);
         if (batch.Count == 0)
         {
             return 0;
         }
 
         using var renewal = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var renewing = RenewAsync(renewal.Token);
+        var renewing = RenewAsync(owner, [.. batch.Select(message => message.Id)], renewal.Token);
         var settlements = new List<Settlement>(batch.Count);
         try
         {
-            settlements.AddRange(batch.Where(message => message.IsLate).Select(Expired));
-            var waiting = batch.Where(message => !message.IsLate).ToList();
-            foreach (var prepared in await scope.ServiceProvider.GetRequiredService<MailPreparation>().PrepareAsync(waiting, cancellationToken))
-            {
-                settlements.Add(await SendAsync(prepared, cancellationToken));
-            }
+            settlements.AddRange(batch.Where(message => message.IsLate).Select(message =>
+                new Settlement(message, OutboxStates.Expired, "too late to be of use", TimeSpan.Zero, null)));
+            await SendAllAsync(scope.ServiceProvider, [.. batch.Where(message => !message.IsLate)], settlements, cancellationToken);
         }
         finally
         {
+            // What was not tried, because the relay went away or the worker stops, is anybody's at once.
+            var tried = settlements.Select(settlement => settlement.Message.Id).ToHashSet();
+            settlements.AddRange(batch.Where(message => !tried.Contains(message.Id)).Select(message =>
+                new Settlement(message, OutboxStates.Retry, null, TimeSpan.Zero, null)));
+            await SettleAsync(owner, settlements);
             await renewal.CancelAsync();
             await renewing;
-            // Also when stopping: a mail that the relay has taken must not be sent again because nobody wrote it down.
-            await queue.SettleAsync(_owner, settlements, CancellationToken.None);
         }
 
         return batch.Count;
     }
 
-    private async Task<Settlement> SendAsync(PreparedMail prepared, CancellationToken cancellationToken)
+    private async Task SendAllAsync(
+        IServiceProvider services, IReadOnlyList<LeasedMessage> messages, List<Settlement> settlements, CancellationToken cancellationToken)
     {
-        if (prepared.Mail is not { } mail)
+        foreach (var prepared in await services.GetRequiredService<MailPreparation>().PrepareAsync(messages, cancellationToken))
         {
-            return new Settlement(prepared.Message, OutboxStates.Dropped, prepared.DropReason, TimeSpan.Zero, null);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (prepared.Mail is not { } mail)
+            {
+                settlements.Add(new Settlement(prepared.Message, prepared.EndState, prepared.Reason, prepared.RetryIn, null));
+                continue;
+            }
+
+            var report = await SendAsync(prepared.Message, mail, cancellationToken);
+            if (report.Outcome == DeliveryOutcome.RelayFailed)
+            {
+                // The relay's trouble, not this mail's: nothing is held against any of them.
+                Log.RelayFailed(logger, report.Stage, report.Reply);
+                settlements.Add(new Settlement(prepared.Message, OutboxStates.Retry, report.Reply, s_relayPause, null));
+                return;
+            }
+
+            settlements.Add(Judge(prepared.Message, report));
         }
+    }
 
+    private async Task<DeliveryReport> SendAsync(LeasedMessage message, OutgoingMail mail, CancellationToken cancellationToken)
+    {
         // The request's trace goes on here, however long the row waited.
-        _ = ActivityContext.TryParse(prepared.Message.Traceparent, null, isRemote: true, out var parent);
+        _ = ActivityContext.TryParse(message.Traceparent, null, isRemote: true, out var parent);
         using var activity = WorkerTelemetry.Source.StartActivity("outbox send", ActivityKind.Consumer, parent);
-        activity?.SetTag("ariya.mail.kind", prepared.Message.Kind);
-        activity?.SetTag("ariya.mail.attempt", prepared.Message.Attempts);
-
+        activity?.SetTag("ariya.mail.kind", message.Kind);
+        activity?.SetTag("ariya.mail.attempt", message.Attempts + 1);
         var report = await transport.SendAsync(mail, cancellationToken);
         activity?.SetTag("ariya.mail.outcome", report.Outcome.ToString());
-        return report.Outcome switch
-        {
-            DeliveryOutcome.Accepted => new Settlement(prepared.Message, OutboxStates.Sent, report.Reply, TimeSpan.Zero, report),
-            DeliveryOutcome.Refused => new Settlement(prepared.Message, OutboxStates.Dead, report.Reply, TimeSpan.Zero, report),
-            DeliveryOutcome.Deferred or DeliveryOutcome.Unknown => Retry(prepared.Message, report),
-            // The relay's trouble, not the mail's: it is not held against the message.
-            DeliveryOutcome.RelayFailed => new Settlement(prepared.Message, OutboxStates.Retry, report.Reply, s_relayPause, report),
-        };
+        return report;
     }
 
-    private Settlement Retry(LeasedMessage message, DeliveryReport report)
+    private Settlement Judge(LeasedMessage message, DeliveryReport report) => report.Outcome switch
     {
-        return RetrySchedule.After(message.Attempts, jitter()) is { } delay
+        DeliveryOutcome.Accepted => new Settlement(message, OutboxStates.Sent, report.Reply, TimeSpan.Zero, report),
+        DeliveryOutcome.Refused => new Settlement(message, OutboxStates.Dead, report.Reply, TimeSpan.Zero, report),
+        _ => RetrySchedule.After(message.Attempts + 1, jitter()) is { } delay
             ? new Settlement(message, OutboxStates.Retry, report.Reply, delay, report)
-            : new Settlement(message, OutboxStates.Dead, report.Reply, TimeSpan.Zero, report);
-    }
+            : new Settlement(message, OutboxStates.Dead, report.Reply, TimeSpan.Zero, report),
+    };
 
-    private static Settlement Expired(LeasedMessage message) => new(message, OutboxStates.Expired, "too late to be of use", TimeSpan.Zero, null);
+    // Also when stopping, and again while the lease lasts: a mail that the relay has taken must not be sent a second time because
+    // nobody wrote it down.
+    private async Task SettleAsync(Guid owner, IReadOnlyList<Settlement> settlements)
+    {
+        var started = clock.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                await using var scope = scopes.CreateAsyncScope();
+                await scope.ServiceProvider.GetRequiredService<OutboxQueue>().SettleAsync(owner, settlements, CancellationToken.None);
+                return;
+            }
+            catch (Exception exception) when (clock.GetElapsedTime(started) < options.Value.Lease / 2)
+            {
+                Log.SettleFailed(logger, exception);
+                await Task.Delay(s_settlePause, clock, CancellationToken.None);
+            }
+        }
+    }
 
     private async Task<bool> IsRelayReadyAsync(CancellationToken cancellationToken)
     {
@@ -131,9 +166,9 @@ internal sealed partial class OutboxDispatcher(
         return trouble is null;
     }
 
-    private async Task RenewAsync(CancellationToken cancellationToken)
+    private async Task RenewAsync(Guid owner, Guid[] messageIds, CancellationToken cancellationToken)
     {
-        while (!cancellationToken.IsCancellationRequested)
+        while (true)
         {
             await Task.Delay(options.Value.Lease / 3, clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (cancellationToken.IsCancellationRequested)
@@ -144,9 +179,10 @@ internal sealed partial class OutboxDispatcher(
             try
             {
                 await using var scope = scopes.CreateAsyncScope();
-                await scope.ServiceProvider.GetRequiredService<OutboxQueue>().RenewAsync(_owner, options.Value.Lease, cancellationToken);
+                await scope.ServiceProvider.GetRequiredService<OutboxQueue>()
+                    .RenewAsync(owner, messageIds, options.Value.Lease, cancellationToken);
             }
-            catch (Exception exception) when (exception is not OperationCanceledException)
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
             {
                 Log.RenewalFailed(logger, exception);
             }
@@ -167,5 +203,11 @@ internal sealed partial class OutboxDispatcher(
 
         [LoggerMessage(3, LogLevel.Warning, "A lease was not renewed")]
         public static partial void RenewalFailed(ILogger logger, Exception exception);
+
+        [LoggerMessage(4, LogLevel.Error, "Sent mails could not be written down; trying again")]
+        public static partial void SettleFailed(ILogger logger, Exception exception);
+
+        [LoggerMessage(5, LogLevel.Warning, "Mail relay failed at {Stage}: {Reply}")]
+        public static partial void RelayFailed(ILogger logger, SmtpStage stage, string reply);
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Ariya.Data;
 using Ariya.Data.Outbox;
 using Ariya.Worker.Mail;
@@ -5,45 +6,65 @@ using Ariya.Worker.Mail;
 namespace Ariya.Worker.Outbox;
 
 /// <summary>A row this worker may send until its lease ends.</summary>
+/// <param name="Attempts">Tries that judged this mail so far.</param>
+/// <param name="KeyId">The secret its token was derived with, when it was minted before.</param>
+/// <param name="IsLate">Whether it is too late to be of use.</param>
 internal sealed record LeasedMessage(
     Guid Id, string Kind, string Payload, string? Recipient, int Attempts, string? Traceparent, byte[] Salt, Guid MailId,
-    DateTimeOffset DeliverBefore, bool IsLate);
+    DateTimeOffset CreatedAt, string? KeyId, bool IsLate)
+{
+    /// <summary>A member of the payload; it was written with the row and is always there.</summary>
+    public Guid PayloadId(string name) => Guid.Parse(PayloadText(name));
+
+    public string PayloadText(string name)
+    {
+        using var payload = JsonDocument.Parse(Payload);
+        return payload.RootElement.GetProperty(name).GetString()!;
+    }
+}
 
 /// <summary>What became of a leased row.</summary>
 /// <param name="Message">The row.</param>
 /// <param name="State">Its next state.</param>
 /// <param name="Reason">An SMTP reply or a fixed word.</param>
 /// <param name="RetryIn">With <see cref="OutboxStates.Retry"/>: when to try again.</param>
-/// <param name="Report">The SMTP dialogue, if there was one.</param>
-internal sealed record Settlement(LeasedMessage Message, string State, string? Reason, TimeSpan RetryIn, DeliveryReport? Report);
+/// <param name="Attempt">The dialogue that judged this mail, if one did; a relay that never came to judge it is no attempt.</param>
+internal sealed record Settlement(LeasedMessage Message, string State, string? Reason, TimeSpan RetryIn, DeliveryReport? Attempt);
 
 /// <summary>Claims and settles rows. A claim is a lease: whoever crashes with it loses it when it ends.</summary>
 internal sealed class OutboxQueue(AriyaDbContext db)
 {
     public Task<List<LeasedMessage>> ClaimAsync(Guid owner, int limit, TimeSpan lease, CancellationToken cancellationToken)
     {
+        // Materialised: a sub-select with a limit and skip locked may otherwise run again and claim more.
         return db.QueryAsync(
             $"""
-             update outbox_messages m
-             set state = 'leased', attempts = m.attempts + 1, lease_owner = {owner}, due_at = clock_timestamp() + {lease}
-             from (
+             with c as materialized (
                select id from outbox_messages
                where state in ('pending', 'retry', 'leased') and due_at <= clock_timestamp()
-               order by due_at limit {limit} for update skip locked) c
+               order by due_at limit {limit} for update skip locked)
+             update outbox_messages m
+             set state = 'leased', lease_owner = {owner}, due_at = clock_timestamp() + {lease}
+             from c
              where m.id = c.id
-             returning m.id, m.kind, m.payload::text as payload, m.recipient, m.attempts, m.traceparent, m.salt, m.mail_id, m.deliver_before,
+             returning m.id, m.kind, m.payload::text as payload, m.recipient, m.attempts, m.traceparent, m.salt, m.mail_id, m.created_at,
+                       (select t.key_id from one_time_tokens t where t.message_id = m.id) as key_id,
                        m.deliver_before <= clock_timestamp() as is_late
              """,
             row => new LeasedMessage(
                 row.Get<Guid>("id"), row.Get<string>("kind"), row.Get<string>("payload"), row.GetNullable<string>("recipient"),
                 row.Get<int>("attempts"), row.GetNullable<string>("traceparent"), row.Get<byte[]>("salt"), row.Get<Guid>("mail_id"),
-                row.Get<DateTimeOffset>("deliver_before"), row.Get<bool>("is_late")),
+                row.Get<DateTimeOffset>("created_at"), row.GetNullable<string>("key_id"), row.Get<bool>("is_late")),
             cancellationToken);
     }
 
     /// <summary>Keeps the rows of a claim for another lease.</summary>
-    public Task<int> RenewAsync(Guid owner, TimeSpan lease, CancellationToken cancellationToken) => db.ExecuteAsync(
-        $"update outbox_messages set due_at = clock_timestamp() + {lease} where state = 'leased' and lease_owner = {owner}", cancellationToken);
+    public Task<int> RenewAsync(Guid owner, Guid[] messageIds, TimeSpan lease, CancellationToken cancellationToken) => db.ExecuteAsync(
+        $"""
+         update outbox_messages set due_at = clock_timestamp() + {lease}
+         where id = any({messageIds}) and state = 'leased' and lease_owner = {owner}
+         """,
+        cancellationToken);
 
     /// <summary>
     /// Writes what became of a batch and its attempts in one commit. Rows whose lease somebody else holds by now are left alone.
@@ -56,13 +77,14 @@ internal sealed class OutboxQueue(AriyaDbContext db)
              with o as (
                select * from unnest({settlements.Select(s => s.Message.Id).ToArray()}, {settlements.Select(s => s.State).ToArray()},
                  {settlements.Select(s => s.Reason).ToArray()}, {settlements.Select(s => s.RetryIn).ToArray()},
-                 {settlements.Select(s => s.Report is null ? null : StageName(s.Report.Stage)).ToArray()},
-                 {settlements.Select(s => (int)(s.Report?.Duration.TotalMilliseconds ?? 0)).ToArray()},
+                 {settlements.Select(s => s.Attempt is null ? null : StageName(s.Attempt.Stage)).ToArray()},
+                 {settlements.Select(s => (int)(s.Attempt?.Duration.TotalMilliseconds ?? 0)).ToArray()},
                  {settlements.Select(_ => Guid.CreateVersion7()).ToArray()})
                  as o (id, state, reason, retry_in, stage, duration_ms, attempt_id)),
              u as (
                update outbox_messages m
                set state = o.state, reason = o.reason, lease_owner = null, due_at = clock_timestamp() + o.retry_in,
+                   attempts = m.attempts + case when o.stage is null then 0 else 1 end,
                    settled_at = case when o.state <> 'retry' then clock_timestamp() end
                from o where m.id = o.id and m.state = 'leased' and m.lease_owner = {owner}
                returning m.id, m.attempts),

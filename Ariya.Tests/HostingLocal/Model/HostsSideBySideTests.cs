@@ -46,7 +46,7 @@ public class HostsSideBySideTests
 
         await using (await Model().StartedAsync(deadline.Token))
         {
-            File.Delete(Path.Combine(PrivateFiles.DataFolder, "volumes", volume + ".lock"));
+            File.Delete(Path.Combine(Checkout.Folder, ".data", "volumes", volume + ".lock"));
         }
     }
 

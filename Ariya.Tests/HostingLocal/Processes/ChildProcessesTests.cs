@@ -32,7 +32,7 @@ public sealed class ChildProcessesTests
 
         await child.StopAsync(TimeSpan.FromMilliseconds(200));
 
-        Assert.Equal(128 + Posix.Kill, await child.Exited);
+        Assert.Equal(128 + (int)StopSignal.Kill, await child.Exited);
     }
 
     [Fact]
@@ -91,8 +91,5 @@ public sealed class ChildProcessesTests
         Assert.True(child.Exited.IsCompleted);
     }
 
-    private ChildProcessStart Script(string script)
-    {
-        return SmallHost.Script(script, (line, _) => _lines.Add(line));
-    }
+    private ChildProcessStart Script(string script) => SmallHost.Script(script, (line, _) => _lines.Add(line));
 }

@@ -31,10 +31,7 @@ public sealed class HostPageTests : IAsyncLifetime, IDisposable
             new ConfigurationBuilder().AddInMemoryCollection([new("ASPNETCORE_URLS", _origin)]).Build());
     }
 
-    public Task InitializeAsync()
-    {
-        return _page.StartAsync(CancellationToken.None);
-    }
+    public Task InitializeAsync() => _page.StartAsync(CancellationToken.None);
 
     public void Dispose()
     {

@@ -29,10 +29,7 @@ internal sealed class Lines
         return found!;
     }
 
-    public override string ToString()
-    {
-        return string.Join('\n', _lines);
-    }
+    public override string ToString() => string.Join('\n', _lines);
 
     public static async Task UntilAsync(Func<bool> condition, Func<string> complaint, TimeSpan? deadline = null)
     {

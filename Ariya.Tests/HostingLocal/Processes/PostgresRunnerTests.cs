@@ -59,7 +59,7 @@ public sealed class PostgresRunnerTests : IDisposable
         await using var children = new ChildProcesses();
         var (server, port) = await StartAsync(children);
         await QueryAsync(port, "create table kept as select 42 as answer; select 'made'");
-        Posix.Signal(server.Id, Posix.Kill);
+        Posix.Signal(server.Id, StopSignal.Kill);
         await server.Exited;
         Assert.True(File.Exists(_folder["data/data/postmaster.pid"]));
         File.WriteAllText(_folder["data/data/postmaster.pid"], $"{Environment.ProcessId}\n{_folder["data/data"]}\n");
@@ -111,16 +111,10 @@ public sealed class PostgresRunnerTests : IDisposable
         return (server, port);
     }
 
-    private Task<ChildProcessStart> PrepareAsync(int port)
-    {
-        return ServerRunners.Find("postgres")!.PrepareAsync(
-            SmallHost.PostgresContext(_folder["data"], port, (line, _) => _lines.Add(line)), CancellationToken.None);
-    }
+    private Task<ChildProcessStart> PrepareAsync(int port) => ServerRunner.Find("postgres")!.PrepareAsync(
+        SmallHost.PostgresContext(_folder["data"], port, (line, _) => _lines.Add(line)), CancellationToken.None);
 
-    private static bool IsReady(string line)
-    {
-        return line.Contains("ready to accept connections");
-    }
+    private static bool IsReady(string line) => line.Contains("ready to accept connections");
 
     private static async Task<string?> QueryAsync(int port, string sql, string password = "correct horse")
     {

@@ -1,17 +1,26 @@
 using Ariya.Hosting.Local.Processes;
 using Ariya.Hosting.Local.Servers;
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace Ariya.Tests.HostingLocal.Processes;
 
-/// <summary>A host in a process of its own, for tests that kill it: `dotnet Ariya.Tests.dll child` or `… postgres {folder}`.</summary>
+/// <summary>A host in a process of its own, for tests that kill it: `dotnet Ariya.Tests.dll child`, `… postgres {folder}` or `… host`.</summary>
 internal static class SmallHost
 {
     private static async Task Main(string[] args)
     {
-        var builder = Host.CreateApplicationBuilder();
+        if (args[0] == "host")
+        {
+            RunWholeHost(args[1..]);
+            return;
+        }
+
+        var builder = Microsoft.Extensions.Hosting.Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddHostedService<ParentWatch>();
         using var host = builder.Build();
@@ -22,19 +31,36 @@ internal static class SmallHost
         await host.RunAsync();
     }
 
+    /// <summary>An application model, run as an AppHost is: PostgreSQL with a database, and a program with a port.</summary>
+    private static void RunWholeHost(string[] args)
+    {
+        var builder = DistributedApplication.CreateBuilder(args);
+        var database = builder.AddPostgres("postgres").WithDataVolume().AddDatabase("ledger");
+        database.OnResourceReady(async (resource, _, cancel) =>
+        {
+            await using var source = NpgsqlDataSource.Create((await ((IResourceWithConnectionString)resource).GetConnectionStringAsync(cancel))!);
+            await using var command = source.CreateCommand("select to_regclass('kept') is null");
+            var isNew = (bool)(await command.ExecuteScalarAsync(cancel))!;
+            command.CommandText = "create table if not exists kept ()";
+            await command.ExecuteNonQueryAsync(cancel);
+            Console.WriteLine(isNew ? "database is new" : "database was kept");
+        });
+        builder.AddExecutable("program", "node", "/", "-e", "require('http').createServer((q, a) => a.end()).listen(process.env.PORT)")
+            .WithHttpEndpoint(env: "PORT").WithHttpHealthCheck("/").WaitFor(database);
+        builder.Build().Run();
+    }
+
     private static Task<ChildProcessStart> PostgresAsync(string folder)
     {
         var port = Ports.Pick();
         Console.WriteLine($"port {port}");
-        return ServerRunners.Find("postgres")!.PrepareAsync(PostgresContext(folder, port), CancellationToken.None);
+        return ServerRunner.Find("postgres")!.PrepareAsync(PostgresContext(folder, port), CancellationToken.None);
     }
 
     public static ServerContext PostgresContext(string folder, int port, Action<string, bool>? log = null)
     {
         return new ServerContext
         {
-            ResourceName = "postgres",
-            Image = "postgres",
             Environment = new Dictionary<string, string> { ["POSTGRES_PASSWORD"] = "correct horse" },
             Arguments = [],
             Ports = new Dictionary<int, int> { [5432] = port },

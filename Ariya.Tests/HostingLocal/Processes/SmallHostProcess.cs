@@ -11,7 +11,7 @@ internal sealed class SmallHostProcess : IDisposable
 
     public SmallHostProcess(string[] arguments, string[]? launcher = null, string? pathPrefix = null)
     {
-        string[] command = [.. launcher ?? [], Executables.Dotnet(), "exec", typeof(SmallHost).Assembly.Location, .. arguments];
+        string[] command = [.. launcher ?? [], Executables.Dotnet, "exec", typeof(SmallHost).Assembly.Location, .. arguments];
         var info = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
         if (pathPrefix is not null)
         {
@@ -37,7 +37,7 @@ internal sealed class SmallHostProcess : IDisposable
 
     public void Kill()
     {
-        Posix.Signal(_process.Id, Posix.Kill);
+        Posix.Signal(_process.Id, StopSignal.Kill);
     }
 
     public void Dispose()

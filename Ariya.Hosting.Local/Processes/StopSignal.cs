@@ -1,9 +1,0 @@
-namespace Ariya.Hosting.Local.Processes;
-
-/// <summary>What asks a process to end. PostgreSQL takes Terminate for "wait until every client has gone".</summary>
-internal enum StopSignal
-{
-    Terminate,
-    Interrupt,
-    Quit,
-}
