@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -22,8 +23,16 @@ internal sealed class DbContextHealthCheck<TContext>(IServiceScopeFactory scopes
     // Npgsql takes seconds to give up on a server that hangs. The probe ends on its own, with its own scope, and nobody waits for it.
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        await ProbeAsync(cancellationToken).WaitAsync(cancellationToken);
-        return HealthCheckResult.Healthy();
+        try
+        {
+            await ProbeAsync(cancellationToken).WaitAsync(cancellationToken);
+            return HealthCheckResult.Healthy();
+        }
+        catch (Exception exception) when (exception is DbException or TimeoutException or OperationCanceledException)
+        {
+            // An answer, not a fault of the check: thrown, it would be logged with its stack at every probe of a slow start.
+            return new HealthCheckResult(context.Registration.FailureStatus, "PostgreSQL does not answer.");
+        }
     }
 
     private async Task ProbeAsync(CancellationToken cancellationToken)
@@ -51,7 +60,14 @@ internal sealed class RedisHealthCheck(IServiceProvider services) : IHealthCheck
     {
         // The first one to ask for the client waits for its connection, and the client's calls have no time-out of their own.
         var ping = Task.Run(() => services.GetRequiredService<IConnectionMultiplexer>().GetDatabase().PingAsync(), cancellationToken);
-        await ping.WaitAsync(cancellationToken);
-        return HealthCheckResult.Healthy();
+        try
+        {
+            await ping.WaitAsync(cancellationToken);
+            return HealthCheckResult.Healthy();
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException or OperationCanceledException)
+        {
+            return new HealthCheckResult(context.Registration.FailureStatus, "Redis does not answer.");
+        }
     }
 }
