@@ -162,7 +162,8 @@ public sealed class ResourceNotificationService(
 
         var awaitsStart = wait.WaitType == WaitType.WaitUntilStarted;
         var reached = (await WaitForResourceAsync(
-            name, e => e.Snapshot.IsTerminal || (awaitsStart && e.Snapshot.State?.Text == KnownResourceStates.Running), cancellationToken)).Snapshot;
+            name, e => e.Snapshot.IsTerminal || (awaitsStart && e.Snapshot.State?.Text == KnownResourceStates.Running),
+            cancellationToken)).Snapshot;
         if (awaitsStart ? reached.IsTerminal : reached.State!.Text == KnownResourceStates.FailedToStart)
         {
             throw new DistributedApplicationException($"'{name}' did not start. {Describe(name)}");

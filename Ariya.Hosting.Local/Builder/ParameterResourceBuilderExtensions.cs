@@ -30,7 +30,11 @@ public static class ParameterResourceBuilderExtensions
     {
         var generated = new GenerateParameterDefault
         {
-            MinLength = 22, Lower = lower, Upper = upper, Numeric = numeric, Special = special,
+            MinLength = 22,
+            Lower = lower,
+            Upper = upper,
+            Numeric = numeric,
+            Special = special,
         };
         return WithDefault(builder, name, generated, secret: true, persist: true);
     }
@@ -47,10 +51,13 @@ public static class ParameterResourceBuilderExtensions
     }
 
     private static ParameterResource WithDefault(
-        IDistributedApplicationBuilder builder, string name, ParameterDefault value, bool secret, bool persist) =>
-        new(name, byDefault => Configured(builder, name) ?? (persist && builder is DistributedApplicationBuilder { Secrets: var secrets }
-            ? secrets.GetOrAdd($"Parameters:{name}", byDefault!.GetDefaultValue)
-            : byDefault!.GetDefaultValue()), secret) { Default = value };
+        IDistributedApplicationBuilder builder, string name, ParameterDefault value, bool secret, bool persist)
+    {
+        string Default() => persist && builder is DistributedApplicationBuilder { Secrets: var secrets }
+            ? secrets.GetOrAdd($"Parameters:{name}", value.GetDefaultValue)
+            : value.GetDefaultValue();
+        return new ParameterResource(name, _ => Configured(builder, name) ?? Default(), secret) { Default = value };
+    }
 
     /// <summary>An environment variable cannot have a hyphen in every shell, so an underscore does as well.</summary>
     private static string? Configured(IDistributedApplicationBuilder builder, string name) =>

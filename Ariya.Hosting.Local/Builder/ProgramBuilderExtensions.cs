@@ -100,7 +100,8 @@ public static class ProjectResourceBuilderExtensions
 /// <summary>The first profile of a project's <c>Properties/launchSettings.json</c> that starts the project.</summary>
 internal sealed record LaunchProfile(string Name, IReadOnlyList<Uri> ApplicationUrls, IReadOnlyDictionary<string, string> Environment)
 {
-    private static readonly JsonDocumentOptions s_options = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+    private static readonly JsonDocumentOptions s_options =
+        new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
 
     public static LaunchProfile? Read(string projectDirectory)
     {

@@ -18,7 +18,8 @@ internal static class ResourceState
     public static string Level(CustomResourceSnapshot snapshot) =>
         IsUp(snapshot) || IsDone(snapshot) ? "good" : HasFailed(snapshot) ? "bad" : "busy";
 
-    public static bool IsUp(CustomResourceSnapshot snapshot) => snapshot is { IsReady: true, ResourceReadyEvent.EventTask.IsFaulted: false };
+    public static bool IsUp(CustomResourceSnapshot snapshot) =>
+        snapshot is { IsReady: true, ResourceReadyEvent.EventTask.IsFaulted: false };
 
     /// <summary>It has run to a good end, as a migration does.</summary>
     public static bool IsDone(CustomResourceSnapshot snapshot) => snapshot is { State.Text: "Finished", ExitCode: 0 };

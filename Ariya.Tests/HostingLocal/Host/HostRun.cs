@@ -1,12 +1,18 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Reflection;
+using Ariya.Hosting.Local.Orchestration;
 using Ariya.Hosting.Local.Processes;
 using Ariya.Tests.HostingLocal.Processes;
 
 namespace Ariya.Tests.HostingLocal.Host;
 
-/// <summary>A host in a process of its own with PostgreSQL and a program, on ports and data of the test's own.</summary>
+/// <summary>
+/// A host in a process of its own, on ports and data of the test's own: PostgreSQL and a program; or, under `dotnet run`, the whole
+/// AppHost.
+/// </summary>
 internal sealed class HostRun : IDisposable
 {
     private static readonly TimeSpan s_end = TimeSpan.FromSeconds(10);
@@ -15,10 +21,19 @@ internal sealed class HostRun : IDisposable
     private readonly HashSet<int> _processes = [];
     private readonly Process _process;
 
-    public HostRun(string dataFolder, int? programPort = null)
+    public HostRun(string dataFolder, int? programPort = null, bool underDotnetRun = false)
     {
         ProgramPort = programPort ?? Ports.Pick();
-        string[] command = [.. Command(dataFolder)];
+        string[] program = underDotnetRun
+            ? ["run", "--no-build", "--no-launch-profile", "-c", Configuration,
+                "--project", Path.Combine(Checkout.Folder, "Ariya.AppHost"), "--"]
+            : ["exec", typeof(SmallHost).Assembly.Location, "host"];
+        string[] command =
+        [
+            Executables.Dotnet, .. program, $"AppHost:DataDirectory={dataFolder}", $"Ports:postgres:tcp={DatabasePort}",
+            $"Ports:program:http={ProgramPort}", $"Ports:api:http={ProgramPort}",
+            $"Ports:maildev:http={Ports.Pick()}", $"Ports:maildev:smtp={Ports.Pick()}",
+        ];
         var info = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
         info.Environment["ASPNETCORE_URLS"] = $"http://localhost:{PagePort}";
         info.Environment["TMPDIR"] = _temporary.Path;
@@ -83,18 +98,15 @@ internal sealed class HostRun : IDisposable
         return listener;
     }
 
-    private IEnumerable<string> Command(string dataFolder) =>
-    [
-        Executables.Dotnet, "exec", typeof(SmallHost).Assembly.Location, "host", $"AppHost:DataDirectory={dataFolder}",
-        $"Ports:postgres:tcp={DatabasePort}", $"Ports:program:http={ProgramPort}",
-    ];
+    private static string Configuration =>
+        typeof(HostRun).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
 
     /// <summary>Every process below one, by the parents that the kernel names.</summary>
     private static List<int> Below(int processId)
     {
         var children = new DirectoryInfo($"/proc/{processId}/task").EnumerateDirectories()
-            .SelectMany(thread => File.ReadAllText(Path.Combine(thread.FullName, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            .Select(id => int.Parse(id, System.Globalization.CultureInfo.InvariantCulture)).ToList();
+            .SelectMany(thread => File.ReadAllText(Path.Combine(thread.FullName, "children")).Split(' ', StringSplitOptions.TrimEntries))
+            .Where(id => id.Length > 0).Select(id => int.Parse(id, CultureInfo.InvariantCulture)).ToList();
         return [.. children, .. children.SelectMany(Below)];
     }
 }

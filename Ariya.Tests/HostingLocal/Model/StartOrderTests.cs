@@ -89,17 +89,31 @@ public class StartOrderTests
     }
 
     [Fact]
+    public async Task DatabaseIsNotProbedBeforeItWasMade()
+    {
+        using var deadline = ShellModel.Deadline();
+        var builder = DistributedApplicationTestingBuilder.Create();
+        builder.AddPostgres("postgres").AddDatabase("ledger");
+
+        await using var app = await builder.StartedAsync(deadline.Token);
+        await app.ResourceNotifications.WaitForResourceHealthyAsync("ledger", deadline.Token);
+
+        Assert.DoesNotContain(app.LinesOf("postgres"), line => line.Contains("does not exist"));
+    }
+
+    [Fact]
     public async Task CommandsStartStopAndRestart()
     {
         using var deadline = ShellModel.Deadline();
         var builder = DistributedApplicationTestingBuilder.Create();
-        builder.AddShell("program", $"echo started; {ShellModel.Forever}").WithExplicitStart();
+        builder.AddShell("program", $"echo started; {ShellModel.Forever}").WithUrl("http://localhost:1").WithExplicitStart();
 
         await using var app = await builder.StartedAsync(deadline.Token);
         Assert.Equal(KnownResourceStates.NotStarted, app.StateOf("program").State!.Text);
 
         Assert.True((await app.ResourceCommands.ExecuteCommandAsync("program", "start", deadline.Token)).Success);
         await app.ResourceNotifications.WaitForResourceHealthyAsync("program", deadline.Token);
+        Assert.Equal("http://localhost:1", Assert.Single(app.StateOf("program").Urls).Url);
         var firstStart = app.StateOf("program").StartTimeStamp;
         Assert.False((await app.ResourceCommands.ExecuteCommandAsync("program", "start", deadline.Token)).Success);
 
@@ -110,6 +124,7 @@ public class StartOrderTests
 
         Assert.True((await app.ResourceCommands.ExecuteCommandAsync("program", "stop", deadline.Token)).Success);
         Assert.Equal(KnownResourceStates.Exited, app.StateOf("program").State!.Text);
+        Assert.Empty(app.StateOf("program").Urls);
         Assert.False((await app.ResourceCommands.ExecuteCommandAsync("program", "dance", deadline.Token)).Success);
     }
 }

@@ -9,7 +9,7 @@ using Npgsql;
 
 namespace Ariya.Tests.HostingLocal.Processes;
 
-/// <summary>A host in a process of its own, for tests that kill it: `dotnet Ariya.Tests.dll child`, `… postgres {folder}` or `… host`.</summary>
+/// <summary>A host in a process of its own, for tests that end it: `dotnet Ariya.Tests.dll child`, `… postgres {folder}`, `… host`.</summary>
 internal static class SmallHost
 {
     private static async Task Main(string[] args)
@@ -38,7 +38,8 @@ internal static class SmallHost
         var database = builder.AddPostgres("postgres").WithDataVolume().AddDatabase("ledger");
         database.OnResourceReady(async (resource, _, cancel) =>
         {
-            await using var source = NpgsqlDataSource.Create((await ((IResourceWithConnectionString)resource).GetConnectionStringAsync(cancel))!);
+            var address = await ((IResourceWithConnectionString)resource).GetConnectionStringAsync(cancel);
+            await using var source = NpgsqlDataSource.Create(address!);
             await using var command = source.CreateCommand("select to_regclass('kept') is null");
             var isNew = (bool)(await command.ExecuteScalarAsync(cancel))!;
             command.CommandText = "create table if not exists kept ()";
