@@ -1,7 +1,9 @@
 using Ariya.Api;
 using Ariya.Api.Accounts;
 using Ariya.Api.Auth;
+using Ariya.Api.Health;
 using Ariya.Api.Http;
+using Ariya.Api.OpenApi;
 using Ariya.Api.Passwords;
 using Ariya.Api.Problems;
 using Ariya.Api.Sessions;
@@ -41,12 +43,15 @@ builder.AddSessions();
 builder.AddStrictJson();
 builder.AddProblems();
 builder.AddClientNetworks();
+builder.AddHealthReport();
+builder.AddApiDocument();
 
 var app = builder.Build();
 app.UseRequestTelemetry();
 app.UseForwardedHeaders();
 app.UseSecurityHeaders();
 app.UseProblems();
+app.UseDocsPage();
 app.UseRouting();
 app.UseAuthentication();
 app.UseAuthorization();

@@ -1,5 +1,7 @@
 using Ariya.Api.Accounts;
 using Ariya.Api.Auth;
+using Ariya.Api.Health;
+using Ariya.Api.OpenApi;
 using Ariya.Api.Pages;
 using Ariya.Api.WellKnown;
 
@@ -10,7 +12,7 @@ internal static class Routes
 {
     public static void MapRoutes(this IEndpointRouteBuilder app)
     {
-        var api = app.MapGroup("/api/v1").RequireAuthorization();
+        var api = app.MapGroup("/api/v1").RequireAuthorization().WithOperations();
 
         var auth = api.MapGroup("/auth").WithTags("Auth");
         auth.MapPost("/register", Register.HandleAsync).WithName(nameof(Register)).AllowAnonymous();
@@ -30,7 +32,11 @@ internal static class Routes
         account.MapDelete("/sessions", EndOtherSessions.HandleAsync).WithName(nameof(EndOtherSessions));
         account.MapDelete("/sessions/{id:guid}", EndSession.HandleAsync).WithName(nameof(EndSession));
 
+        app.MapGet("/api/health", GetHealth.HandleAsync).WithName(nameof(GetHealth)).WithTags("Health").AllowAnonymous()
+            .Produces<HealthResponse>().Produces<HealthResponse>(StatusCodes.Status503ServiceUnavailable).DisableRateLimiting();
         app.MapGet("/.well-known/jwks.json", Jwks.HandleAsync).WithName(nameof(Jwks)).WithTags("Keys").AllowAnonymous();
+
+        app.MapGet(ApiDocument.Path, ApiDocument.HandleAsync).WithName(nameof(ApiDocument)).ExcludeFromDescription().AllowAnonymous();
 
         // Pages that mailed links open: a GET shows, a POST acts.
         var pages = app.MapGroup("").ExcludeFromDescription().AllowAnonymous();

@@ -21,9 +21,10 @@ public sealed record RegisterRequest(string? Email, string? Password, string? Fi
 internal static class Register
 {
     /// <summary>
-    /// The answer, the statements and the one hash are the same for a free and a taken address; the worker decides which
-    /// mail goes out. An equal request within ten minutes is the same registration and sends no second mail.
+    /// Asks for an account. The answer is the same for a free and a taken address; a mail follows. An equal request within ten minutes
+    /// is the same registration and sends no second mail.
     /// </summary>
+    // The statements and the one hash are the same too; the worker decides which mail goes out.
     public static async Task<IResult> HandleAsync(
         RegisterRequest request, ClientInfo client, AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys,
         CancellationToken cancellationToken)

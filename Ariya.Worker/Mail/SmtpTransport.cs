@@ -12,13 +12,16 @@ namespace Ariya.Worker.Mail;
 /// </summary>
 internal sealed class SmtpTransport(SmtpSettings settings, TimeProvider clock) : IMailTransport
 {
+    private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(5);
+
     private SmtpWire? _wire;
+    private long _heardAt;
     private HashSet<string> _extensions = [];
 
     public async Task<DeliveryReport> OpenAsync(CancellationToken cancellationToken)
     {
         var started = clock.GetTimestamp();
-        if (_wire is not null)
+        if (_wire is not null && (clock.GetElapsedTime(_heardAt) < s_quiet || await IsAliveAsync(cancellationToken)))
         {
             return Report(DeliveryOutcome.Accepted, SmtpStage.Connect, "connected", started);
         }
@@ -26,6 +29,7 @@ internal sealed class SmtpTransport(SmtpSettings settings, TimeProvider clock) :
         try
         {
             await ConnectAsync(cancellationToken);
+            _heardAt = clock.GetTimestamp();
             return Report(DeliveryOutcome.Accepted, SmtpStage.Connect, "connected", started);
         }
         catch (Exception exception) when (IsRelayFailure(exception, cancellationToken))
@@ -154,6 +158,26 @@ internal sealed class SmtpTransport(SmtpSettings settings, TimeProvider clock) :
         }
 
         return Report(reply.Code >= 500 ? DeliveryOutcome.Refused : DeliveryOutcome.Deferred, stage, reply.ToString(), started);
+    }
+
+    // Relays hang up on a quiet connection, and a relay may be gone: better found before a mail is claimed than with it in hand.
+    private async Task<bool> IsAliveAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if ((await _wire!.CommandAsync("NOOP", s_quiet, cancellationToken)).IsPositive)
+            {
+                _heardAt = clock.GetTimestamp();
+                return true;
+            }
+        }
+        catch (Exception exception) when (IsRelayFailure(exception, cancellationToken))
+        {
+            // Whether there is a relay, the next connection shows.
+        }
+
+        await CloseAsync();
+        return false;
     }
 
     private async Task ConnectAsync(CancellationToken cancellationToken)

@@ -10,8 +10,8 @@ namespace Ariya.Worker.Outbox;
 /// relay answers, so mail waits unminted and no link ages.
 /// </summary>
 internal sealed partial class OutboxDispatcher(
-    IServiceScopeFactory scopes, IMailTransport transport, IOptions<OutboxOptions> options, Func<double> jitter, TimeProvider clock,
-    ILogger<OutboxDispatcher> logger) : BackgroundService
+    IServiceScopeFactory scopes, IMailTransport transport, Heartbeat heartbeat, IOptions<OutboxOptions> options, Func<double> jitter,
+    TimeProvider clock, ILogger<OutboxDispatcher> logger) : BackgroundService
 {
     private static readonly TimeSpan s_relayPause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_settlePause = TimeSpan.FromSeconds(1);
@@ -156,6 +156,7 @@ internal sealed partial class OutboxDispatcher(
     private async Task<bool> IsRelayReadyAsync(CancellationToken cancellationToken)
     {
         var report = await transport.OpenAsync(cancellationToken);
+        heartbeat.Tell(report);
         var trouble = report.Outcome == DeliveryOutcome.Accepted ? null : report.Reply;
         if (trouble != _relayTrouble)
         {
