@@ -3,6 +3,7 @@ using Ariya.Data.Keys;
 using Ariya.Data.Tokens;
 using Ariya.ServiceDefaults.Settings;
 using Ariya.Worker.Commands;
+using Ariya.Worker.Keys;
 using Ariya.Worker.Mail;
 using Ariya.Worker.Outbox;
 
@@ -34,6 +35,7 @@ builder.Services.AddSingleton(PublicUrl.Read(builder.Configuration));
 builder.Services.AddSingleton<OneTimeTokenKeys>();
 builder.AddMail();
 builder.AddOutbox();
+builder.Services.AddHostedService<SigningKeyMaintenance>();
 
 builder.Build().Run();
 return 0;

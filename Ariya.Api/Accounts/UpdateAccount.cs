@@ -1,10 +1,10 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Ariya.Api.Http;
 using Ariya.Api.Problems;
 using Ariya.Api.Sessions;
 using Ariya.Data;
 using Ariya.Data.Audit;
+using Microsoft.Net.Http.Headers;
 
 namespace Ariya.Api.Accounts;
 
@@ -19,7 +19,8 @@ internal static partial class UpdateAccount
 {
     /// <summary>With <c>If-Match</c> the change is made only to the version the caller has read; a stale one is 412.</summary>
     public static async Task<IResult> HandleAsync(
-        UpdateAccountRequest request, Caller caller, ClientInfo client, HttpContext http, AriyaDbContext db, CancellationToken cancellationToken)
+        UpdateAccountRequest request, Caller caller, ClientInfo client, HttpContext http, AriyaDbContext db, CallerCache cache,
+        CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
         var firstName = request.FirstName is null ? null : errors.Name("firstName", request.FirstName);
@@ -36,21 +37,17 @@ internal static partial class UpdateAccount
             return Problem.Validation(errors);
         }
 
-        var ifMatch = http.Request.Headers.IfMatch.ToString();
-        int? version = null;
-        if (ifMatch is not ("" or "*"))
-        {
-            // An ETag that is not one of ours matches no version.
-            version = int.TryParse(ifMatch.Trim('"'), NumberStyles.None, CultureInfo.InvariantCulture, out var read) ? read : -1;
-        }
-
+        // Any of the listed versions is meant (RFC 9110 section 13.1.1); a weak tag, or none of ours, matches no version.
+        var tags = http.Request.GetTypedHeaders().IfMatch;
+        var isAnyVersion = string.IsNullOrEmpty(http.Request.Headers.IfMatch) || tags.Contains(EntityTagHeaderValue.Any);
+        var meant = tags.Where(tag => !tag.IsWeak).Select(tag => tag.Tag.ToString()).ToArray();
         var updated = await db.QueryFirstAsync(
             $"""
              with a as (
                update accounts
                set first_name = coalesce({firstName}::text, first_name), last_name = coalesce({lastName}::text, last_name),
                    locale = coalesce({request.Locale}::text, locale), version = version + 1, updated_at = clock_timestamp()
-               where id = {caller.Account.Id} and status = 'active' and ({version}::int is null or version = {version}::int)
+               where id = {caller.Account.Id} and status = 'active' and ({isAnyVersion} or '"' || version || '"' = any({meant}))
                returning id, email, first_name, last_name, roles, locale, version),
              v as (
                insert into vendors (account_id, business_name, category)
@@ -64,6 +61,7 @@ internal static partial class UpdateAccount
              from a left join v on true left join vendors b on b.account_id = a.id
              """,
             row => new Caller(caller.SessionId, AccountBody.Read(row), row.Get<int>("version")), cancellationToken);
+        cache.ForgetAccount(caller.Account.Id);
         return updated is null ? Problem.PreconditionFailed() : GetAccount.Handle(updated, http);
     }
 

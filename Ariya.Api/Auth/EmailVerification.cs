@@ -89,17 +89,22 @@ internal sealed class EmailVerification(
             return;
         }
 
-        await db.ExecuteAsync(
-            $"""
-             with r as (delete from registrations where id = {found.SubjectId} returning id),
-             t as (
-               update one_time_tokens set expires_at = clock_timestamp(), code_expires_at = clock_timestamp()
-               where subject_id = {found.SubjectId} and purpose = {OneTimeToken.VerifyEmail} and consumed_at is null)
-             insert into audit_events (id, kind, address_key, network, user_agent)
-             select {Guid.CreateVersion7()}, {AuditKinds.RegistrationRejected}, {addressKeys.OfCanonical(found.Address)}, {client.Network}, {client.UserAgent}
-             from r
-             """,
-            cancellationToken);
+        await db.QueryBatchAsync(
+            [
+                $"select pg_advisory_xact_lock(hashtextextended({found.Address}, 0))",
+                $"""
+                 with r as (delete from registrations where id = {found.SubjectId} returning id),
+                 t as (
+                   update one_time_tokens set expires_at = clock_timestamp(), code_expires_at = clock_timestamp()
+                   where subject_id = {found.SubjectId} and purpose = {OneTimeToken.VerifyEmail} and consumed_at is null)
+                 insert into audit_events (id, kind, address_key, network, user_agent)
+                 select {Guid.CreateVersion7()}, {AuditKinds.RegistrationRejected}, {addressKeys.OfCanonical(found.Address)}, {client.Network},
+                        {client.UserAgent}
+                 from r
+                 returning id
+                 """,
+            ],
+            row => row.GetGuid(0), cancellationToken);
     }
 
     private async Task<VerificationResult> ActAsync(FoundToken found, string? password, ClientInfo client, CancellationToken cancellationToken)
@@ -187,8 +192,8 @@ internal sealed class EmailVerification(
 
     // One commit: the token is used, the account and its vendor exist, every other registration and link of the address is
     // done with, the audit and the welcome mail are written; or nothing is. The advisory lock comes first so that two links
-    // of one address, used at once, wait for each other instead of locking each other's tokens crosswise; registering takes it
-    // too, so that the number of registrations that was judged is the number that there is.
+    // of one address, used or rejected at once, wait for each other instead of locking each other's rows crosswise; registering
+    // takes it too, so that the number of registrations that was judged is the number that there is.
     private async Task<VerificationResult> ConsumeAsync(
         FoundToken found, bool isPasswordProven, ClientInfo client, CancellationToken cancellationToken)
     {

@@ -104,8 +104,9 @@ internal sealed class PasswordReset(AriyaDbContext db, PasswordHasher hasher, Ha
             cancellationToken);
     }
 
-    // Three statements, one commit, locks in the order sign_in_failures, accounts, sessions. Sessions are ended by a later
-    // statement than the one that raises the epoch: a sign-in that was waiting for the account's row is visible to it.
+    // One commit, locks in the order sign_in_failures, accounts, sessions, tokens: a change of the password ends links too, after it
+    // has the account. Sessions are ended by a later statement than the one that raises the epoch: a sign-in that was waiting for
+    // the account's row is visible to it.
     private async Task<ResetResult> UseAsync(
         FoundToken found, EmailAddress email, string passwordHash, ClientInfo client, CancellationToken cancellationToken)
     {
@@ -113,6 +114,7 @@ internal sealed class PasswordReset(AriyaDbContext db, PasswordHasher hasher, Ha
         var used = await db.QueryBatchAsync(
             [
                 $"select 1 from sign_in_failures where address_key = {addressKey} order by key for update",
+                $"select 1 from accounts where id = {found.AccountId} for no key update",
                 $"""
                  with t as (
                    update one_time_tokens set consumed_at = clock_timestamp()

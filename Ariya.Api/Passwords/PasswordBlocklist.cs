@@ -13,8 +13,9 @@ internal static class PasswordBlocklist
     private const string Product = "ariya";
     private const int LongestRepeatedPiece = 5;
 
-    // What must be left when known words and ornaments are taken away.
-    private const int OwnLetters = 6;
+    // What must be left when the words and ornaments are taken away: words of the account are the first guess for it, so more.
+    private const int LettersBesideOwnWords = 6;
+    private const int LettersBesideEverybodysWords = 3;
 
     private static readonly string[] s_runs =
     [
@@ -42,8 +43,8 @@ internal static class PasswordBlocklist
         var local = email.Canonical[..email.Canonical.LastIndexOf('@')];
         var domain = email.Canonical[(local.Length + 1)..];
         var known = names.Select(Fold).Append(email.Canonical).Append(local).Append(domain).Concat(domain.Split('.')).Append(Product);
-        return IsKnownWordWithOrnaments(folded, known) ? "This is made of your name, your address or the product's name."
-            : IsKnownWordWithOrnaments(folded, s_everybodys) ? "This is one of the passwords that are tried first."
+        return IsKnownWordWithOrnaments(folded, known, LettersBesideOwnWords) ? "This is made of your name, your address or the product's name."
+            : IsKnownWordWithOrnaments(folded, s_everybodys, LettersBesideEverybodysWords) ? "This is one of the passwords that are tried first."
             : null;
     }
 
@@ -86,7 +87,7 @@ internal static class PasswordBlocklist
         return length;
     }
 
-    private static bool IsKnownWordWithOrnaments(string text, IEnumerable<string> words)
+    private static bool IsKnownWordWithOrnaments(string text, IEnumerable<string> words, int lettersBeside)
     {
         var left = text;
         foreach (var word in words.Where(word => word.Length >= 3).OrderByDescending(word => word.Length))
@@ -94,6 +95,6 @@ internal static class PasswordBlocklist
             left = left.Replace(word, "", StringComparison.Ordinal);
         }
 
-        return left.Length < text.Length && left.EnumerateRunes().Count(Rune.IsLetter) < OwnLetters;
+        return left.Length < text.Length && left.EnumerateRunes().Count(Rune.IsLetter) < lettersBeside;
     }
 }

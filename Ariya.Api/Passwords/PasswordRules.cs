@@ -9,8 +9,8 @@ internal static class PasswordRules
     public const int MinLength = 15;
     public const int MaxLength = 256;
 
-    // A second of work for two cores at 30 ms a hash.
-    private const int MaxWaitingHashes = 64;
+    // Two seconds of work for two cores at 30 ms a hash; one network's half of it takes fifty requests at once.
+    private const int MaxWaitingHashes = 128;
 
     public static void AddPasswords(this IHostApplicationBuilder builder)
     {

@@ -66,6 +66,8 @@ internal sealed class AccessTokens(SigningKeyRing keys, PublicUrl url, IOptions<
             ValidIssuer = url.Issuer,
             ValidAudience = Audience,
             IssuerSigningKeys = await keys.VerifiersAsync(kid, cancellationToken),
+            // The key that a token names, or none: a stranger's costs no verification.
+            TryAllIssuerSigningKeys = false,
             RequireSignedTokens = true,
             RequireExpirationTime = true,
             LifetimeValidator = (notBefore, expires, _, _) => IsAlive(notBefore, expires),

@@ -42,6 +42,18 @@ internal sealed class CallerCache(TimeProvider clock)
 
     public void Forget(string token) => _entries.TryRemove(token, out _);
 
+    /// <summary>Whoever changed an account through this process reads the change at once, not when the next read tells of it.</summary>
+    public void ForgetAccount(Guid accountId)
+    {
+        foreach (var (token, entry) in _entries)
+        {
+            if (entry.Caller.Account.Id == accountId)
+            {
+                _entries.TryRemove(token, out _);
+            }
+        }
+    }
+
     /// <param name="startedAt">Timestamp from before the read.</param>
     /// <param name="changed">Sessions that ended and accounts that changed lately.</param>
     public void Learn(long startedAt, FrozenSet<Guid> changed)
@@ -123,11 +135,12 @@ internal sealed partial class ChangeWatch(IServiceScopeFactory scopes, CallerCac
     private async Task ReadAsync(long started, CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
+        // now() and not clock_timestamp(), which no index can be searched with: it would walk through every account each second.
         var changed = await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().QueryAsync(
             $"""
-             (select id from sessions where revoked_at > clock_timestamp() - {s_window} limit {MaxChanges + 1})
+             (select id from sessions where revoked_at > now() - {s_window} limit {MaxChanges + 1})
              union all
-             (select id from accounts where updated_at > clock_timestamp() - {s_window} limit {MaxChanges + 1})
+             (select id from accounts where updated_at > now() - {s_window} limit {MaxChanges + 1})
              """,
             row => row.GetGuid(0), cancellationToken);
         if (changed.Count > MaxChanges)

@@ -16,9 +16,6 @@ internal sealed class SigningKeyRing(IServiceScopeFactory scopes, SecretKeys sec
 
     private static readonly TimeSpan s_rereadAfterFailure = TimeSpan.FromSeconds(2);
 
-    // A retired key is published until its last token is dead: lifetime at most an hour, skew, and time to read the list.
-    private static readonly TimeSpan s_publishedAfterRetirement = TimeSpan.FromMinutes(66);
-
     private readonly SemaphoreSlim _reading = new(1);
     private volatile Reading? _last;
     private volatile Failure? _failure;
@@ -29,7 +26,8 @@ internal sealed class SigningKeyRing(IServiceScopeFactory scopes, SecretKeys sec
     {
         var now = clock.GetUtcNow();
         var keys = await KeysAsync(cancellationToken);
-        return keys.LastOrDefault(key => key.SignsFrom <= now && key.CanSign)?.Key
+        // The database's clock says when a key signs; behind it, the first key would not sign for the difference.
+        return (keys.LastOrDefault(key => key.SignsFrom <= now && key.CanSign) ?? keys.FirstOrDefault(key => key.CanSign))?.Key
             ?? throw new InvalidOperationException("No signing key can be opened. Run: Ariya.Worker migrate (with the JWT_SECRET of this deployment)");
     }
 
@@ -92,7 +90,7 @@ internal sealed class SigningKeyRing(IServiceScopeFactory scopes, SecretKeys sec
     private async Task<IReadOnlyList<RingKey>> ReadAsync(IReadOnlyList<RingKey> known, CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
-        var oldest = clock.GetUtcNow() - s_publishedAfterRetirement;
+        var oldest = clock.GetUtcNow() - SigningKeyTable.PublishedAfterRetirement;
         var rows = await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().SigningKeys.AsNoTracking()
             .Where(key => key.RetiredAt == null || key.RetiredAt > oldest)
             .OrderBy(key => key.SignsFrom).ToListAsync(cancellationToken);

@@ -15,6 +15,9 @@ public static class SigningKeyTable
     /// <summary>A key signs this long before the next one is made.</summary>
     public static readonly TimeSpan RotationAge = TimeSpan.FromDays(90);
 
+    /// <summary>A retired key is published until its last token is dead: lifetime at most an hour, skew, and time to read the list.</summary>
+    public static readonly TimeSpan PublishedAfterRetirement = TimeSpan.FromMinutes(66);
+
     // Verifiers cache the list of keys; a key signs only when they have had time to read it.
     private static readonly TimeSpan s_publishedBeforeSigning = TimeSpan.FromMinutes(15);
 
@@ -28,11 +31,14 @@ public static class SigningKeyTable
         var now = await db.QueryFirstAsync(
             $"select clock_timestamp() from pg_advisory_xact_lock(hashtext('ariya.signing_keys'))",
             row => row.GetFieldValue<DateTimeOffset>(0), cancellationToken);
-        var rows = await db.SigningKeys.Where(key => key.RetiredAt == null).OrderBy(key => key.SignsFrom).ToListAsync(cancellationToken);
+        var published = now - PublishedAfterRetirement;
+        var rows = await db.SigningKeys.Where(key => key.RetiredAt == null || key.RetiredAt > published)
+            .OrderBy(key => key.SignsFrom).ToListAsync(cancellationToken);
         var readable = rows.Where(row => SigningKeySeal.IsGenuine(row, secrets)).ToList();
         var resealed = readable.Count(row => Reseal(row, secrets));
-        var made = Make(db, secrets, readable, now);
-        var retired = readable.Where(row => row.SignsFrom < now && readable.Any(newer => newer.SignsFrom > row.SignsFrom && newer.SignsFrom <= now)).ToList();
+        var signing = readable.Where(row => row.RetiredAt is null).ToList();
+        var made = Make(db, secrets, signing, now);
+        var retired = signing.Where(row => row.SignsFrom < now && signing.Any(newer => newer.SignsFrom > row.SignsFrom && newer.SignsFrom <= now)).ToList();
         retired.ForEach(row => SigningKeySeal.Retire(row, now, secrets));
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
@@ -51,9 +57,9 @@ public static class SigningKeyTable
         return true;
     }
 
-    private static int Make(AriyaDbContext db, SecretKeys secrets, List<SigningKey> readable, DateTimeOffset now)
+    private static int Make(AriyaDbContext db, SecretKeys secrets, List<SigningKey> signing, DateTimeOffset now)
     {
-        var newest = readable.LastOrDefault();
+        var newest = signing.LastOrDefault();
         if (newest is not null && now - newest.SignsFrom < RotationAge)
         {
             return 0;

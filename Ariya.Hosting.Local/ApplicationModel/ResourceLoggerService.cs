@@ -3,7 +3,11 @@ using System.Threading.Channels;
 
 namespace Aspire.Hosting.ApplicationModel;
 
-public readonly record struct LogLine(int LineNumber, string Content, bool IsErrorMessage);
+public readonly record struct LogLine(int LineNumber, string Content, bool IsErrorMessage)
+{
+    /// <summary>The host's own word on how it prepares the resource; the resource itself has written the others.</summary>
+    internal bool IsProgress { get; init; }
+}
 
 /// <summary>The console of every resource: its last 2,000 lines, and every new one for those who watch.</summary>
 public class ResourceLoggerService
@@ -41,14 +45,14 @@ public class ResourceLoggerService
         }
     }
 
-    internal void Append(string resourceName, string content, bool isError)
+    internal void Append(string resourceName, string content, bool isError, bool isProgress = false)
     {
         lock (_gate)
         {
             var console = Console(resourceName);
             foreach (var text in content.Split('\n'))
             {
-                var line = new LogLine(++console.Count, text.TrimEnd('\r'), isError);
+                var line = new LogLine(++console.Count, text.TrimEnd('\r'), isError) { IsProgress = isProgress };
                 console.Lines.Enqueue(line);
                 if (console.Lines.Count > KeptLines)
                 {

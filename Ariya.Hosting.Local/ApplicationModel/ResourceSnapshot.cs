@@ -44,6 +44,9 @@ public sealed record CustomResourceSnapshot
     public bool IsHidden { get; init; }
     public EventSnapshot? ResourceReadyEvent { get; init; }
 
+    /// <summary>It ended because somebody wished it, or with the host: its exit code tells nothing.</summary>
+    internal bool WasStopped { get; init; }
+
     /// <summary>Only a running resource has a health; without checks it is healthy.</summary>
     public HealthStatus? HealthStatus => State?.Text != KnownResourceStates.Running ? null
         : HealthReports.IsEmpty ? Microsoft.Extensions.Diagnostics.HealthChecks.HealthStatus.Healthy

@@ -24,7 +24,7 @@ public class DistributedApplication(IHost host) : IHost, IAsyncDisposable
     public virtual async Task StartAsync(CancellationToken cancellationToken = default)
     {
         _isStarted = true;
-        Services.GetRequiredService<ModelCheck>().Prepare();
+        await Services.GetRequiredService<ModelCheck>().PrepareAsync(cancellationToken);
         await host.StartAsync(cancellationToken);
     }
 
@@ -36,7 +36,7 @@ public class DistributedApplication(IHost host) : IHost, IAsyncDisposable
 
     public virtual async Task RunAsync(CancellationToken cancellationToken = default)
     {
-        Services.GetRequiredService<ModelCheck>().Prepare();
+        await Services.GetRequiredService<ModelCheck>().PrepareAsync(cancellationToken);
         await host.RunAsync(cancellationToken);
     }
 

@@ -18,7 +18,7 @@ internal sealed class EndpointAllocation(IConfiguration configuration, DataFolde
     {
         if (isPageShown)
         {
-            Choose(HostPage.PortOf(configuration), "the host's page", "ASPNETCORE_URLS=http://localhost:<port>");
+            Choose(HostPage.PortOf(configuration), "the host's page", "Ports__host__http=<port>");
         }
 
         var others = new List<(string Key, EndpointAnnotation Endpoint)>();

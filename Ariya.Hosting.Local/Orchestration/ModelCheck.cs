@@ -1,17 +1,20 @@
+using Ariya.Hosting.Local.Servers;
+using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Microsoft.Extensions.Configuration;
 
 namespace Ariya.Hosting.Local.Orchestration;
 
 /// <summary>
-/// Checks, before anything starts, what would only fail later: images without a local server, taken ports, data in use. What the
-/// caller gave a connection string for is left alone.
+/// Checks, before anything starts, what would only fail later: data of another user or in use, images without a local server,
+/// taken ports. What the caller gave a connection string for is left alone.
 /// </summary>
 internal sealed class ModelCheck(
     DistributedApplicationModel model, EndpointAllocation endpoints, DataFolders folders, IConfiguration configuration)
 {
-    public void Prepare()
+    public async Task PrepareAsync(CancellationToken cancellationToken)
     {
+        await EnsureDataIsUsableAsync(cancellationToken);
         UseGivenConnectionStrings();
         var started = model.Resources.Where(IsStarted).ToList();
         foreach (var container in started.OfType<ContainerResource>())
@@ -19,15 +22,35 @@ internal sealed class ModelCheck(
             StartCommand.RunnerOf(container);
         }
 
-        endpoints.Allocate(started);
+        // Before the ports: a second host of this checkout finds those taken too, and the data is the better hint.
         foreach (var container in started.OfType<ContainerResource>().Where(DataFolders.IsKept))
         {
             folders.LockVolume(container);
         }
+
+        endpoints.Allocate(started);
     }
 
     public static bool IsStarted(IResource resource) =>
         resource is ContainerResource or ExecutableResource or ProjectResource && !resource.Has<GivenConnectionStringAnnotation>();
+
+    private async Task EnsureDataIsUsableAsync(CancellationToken cancellationToken)
+    {
+        // A test writes nothing there.
+        if (RunMode.IsTesting(configuration))
+        {
+            return;
+        }
+
+        try
+        {
+            await FolderAccess.EnsureUsableAsync(folders.Root, cancellationToken);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new DistributedApplicationException(e.Message, e);
+        }
+    }
 
     private void UseGivenConnectionStrings()
     {

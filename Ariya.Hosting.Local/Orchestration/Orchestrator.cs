@@ -18,6 +18,8 @@ internal sealed class Orchestrator(
 {
     private readonly Dictionary<string, ResourceRun> _runs = new(StringComparer.OrdinalIgnoreCase);
 
+    public bool IsStopping => lifetime.ApplicationStopping.IsCancellationRequested;
+
     public ResourceRun? Find(string resourceName) => _runs.GetValueOrDefault(resourceName);
 
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -93,6 +95,7 @@ internal sealed class Orchestrator(
             {
                 State = parent.State,
                 ExitCode = parent.ExitCode,
+                WasStopped = parent.WasStopped,
                 StartTimeStamp = parent.StartTimeStamp,
                 StopTimeStamp = parent.StopTimeStamp,
                 HealthReports = parent.StartTimeStamp is null ? [] : HealthMonitor.NoReportsYet(child),

@@ -95,21 +95,23 @@ internal sealed class ResourceRun(IResource resource, RunParts parts, Orchestrat
             var exitCode = await RunProcessAsync(ending);
             // A program that comes to its end has finished; a server never should.
             var hasFinished = exitCode == 0 && resource is not ContainerResource && !ending.IsCancellationRequested;
-            PublishEnd(hasFinished ? KnownResourceStates.Finished : KnownResourceStates.Exited, exitCode);
+            PublishEnd(hasFinished ? KnownResourceStates.Finished : KnownResourceStates.Exited, exitCode, ending.IsCancellationRequested);
         }
-        catch (OperationCanceledException) when (ending.IsCancellationRequested)
+        catch (OperationCanceledException) when (ending.IsCancellationRequested || orchestrator.IsStopping)
         {
             // Stopped before there was a process.
-            PublishEnd(KnownResourceStates.Exited, null);
+            PublishEnd(KnownResourceStates.Exited, null, wasStopped: true);
         }
         catch (Exception e)
         {
-            parts.Consoles.Append(resource.Name, e.Message, isError: true);
-            PublishEnd(KnownResourceStates.FailedToStart, null);
+            // First, so that what fails because of it is part of a stop and not news.
             if (e is ServerMissingException)
             {
                 orchestrator.GiveUp(e.Message);
             }
+
+            parts.Consoles.Append(resource.Name, e.Message, isError: true);
+            PublishEnd(KnownResourceStates.FailedToStart, null);
         }
     }
 
@@ -167,11 +169,11 @@ internal sealed class ResourceRun(IResource resource, RunParts parts, Orchestrat
         }
     }
 
-    private void PublishEnd(string state, int? exitCode)
+    private void PublishEnd(string state, int? exitCode, bool wasStopped = false)
     {
         if (!_isRestarting)
         {
-            Publish(s => s with { State = state, ExitCode = exitCode, StopTimeStamp = Now, Urls = [] });
+            Publish(s => s with { State = state, ExitCode = exitCode, WasStopped = wasStopped, StopTimeStamp = Now, Urls = [] });
         }
     }
 

@@ -35,7 +35,8 @@ internal sealed class StartCommand(DataFolders folders, ResourceLoggerService co
                     .ToDictionary(e => e.TargetPort!.Value, e => e.AllocatedEndpoint!.Port),
                 DataDirectory = folders.Of(container),
                 IsPersistent = DataFolders.IsKept(container),
-                Log = Log,
+                Log = (line, isError) => consoles.Append(resource.Name, line, isError, isProgress: true),
+                OnLine = Log,
             };
             return (given, await RunnerOf(container).PrepareAsync(context, cancellationToken));
         }

@@ -25,7 +25,6 @@ internal sealed class ConsoleReport(
 
     private bool _tableWasPrinted;
 
-    internal TextWriter Output { get; init; } = Console.Out;
     private int NameWidth => model.Resources.Where(IsReported).Select(resource => resource.Name.Length).DefaultIfEmpty(0).Max();
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -36,6 +35,8 @@ internal sealed class ConsoleReport(
         {
             await foreach (var change in notifications.WatchAsync(ending.Token))
             {
+                // What ends with the host is no news, and why the host ends is said once, by whoever runs it.
+                ending.Token.ThrowIfCancellationRequested();
                 if (IsReported(change.Resource) && !change.Snapshot.IsHidden)
                 {
                     await ReportAsync(change, ending.Token);
@@ -61,8 +62,7 @@ internal sealed class ConsoleReport(
         if (state != before && change.Snapshot.State is not null)
         {
             WriteLine(name, Coloured(state, change.Snapshot));
-            // One that was asked to stop needs no explanation.
-            if (ResourceState.HasFailed(change.Snapshot) && last?.State?.Text != KnownResourceStates.Stopping)
+            if (ResourceState.HasFailed(change.Snapshot))
             {
                 foreach (var line in consoles.LastLines(name, LastLines))
                 {
@@ -78,7 +78,7 @@ internal sealed class ConsoleReport(
         }
     }
 
-    /// <summary>An installation or the making of a data folder takes its time: its lines are shown until the server runs.</summary>
+    /// <summary>An installation or the making of a data folder takes its time: what the host does is shown until the server runs.</summary>
     private void FollowWhileStarting(ResourceEvent change, CancellationToken ct)
     {
         var name = change.Resource.Name;
@@ -101,7 +101,7 @@ internal sealed class ConsoleReport(
         {
             await foreach (var lines in consoles.WatchAsync(name, ct))
             {
-                foreach (var line in lines)
+                foreach (var line in lines.Where(line => line.IsProgress))
                 {
                     WriteLine(name, line.Content);
                 }

@@ -23,13 +23,13 @@ internal sealed class HostPage(
     private const string DefaultUrl = "http://localhost:15000";
 
     private readonly ResourceFeed _feed = new(model, notifications, consoles);
-    private readonly PageGuard _guard = new(NewToken(), NewToken());
+    private readonly PageGuard _guard = new(NewToken());
     private readonly CancellationTokenSource _stopping = new();
     private readonly int _port = PortOf(configuration);
     private WebApplication? _server;
 
     /// <summary>The address to open, with the token that lets a browser in.</summary>
-    public string Url => $"http://localhost:{_port}/?t={_guard.StartToken}";
+    public string Url => $"http://localhost:{_port}/?t={_guard.Token}";
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -117,8 +117,14 @@ internal sealed class HostPage(
         }
     }
 
+    /// <summary><c>Ports:host:http</c> first: under `dotnet run` the launch profile overrides the caller's ASPNETCORE_URLS.</summary>
     public static int PortOf(IConfiguration configuration)
     {
+        if (configuration.GetValue<int?>("Ports:host:http") is { } port and not 0)
+        {
+            return port;
+        }
+
         var urls = configuration["ASPNETCORE_URLS"] ?? DefaultUrl;
         var first = urls.Split(';').FirstOrDefault(url => url.StartsWith("http://", StringComparison.OrdinalIgnoreCase));
         // `http://*:15000` is no address that Uri reads; the host part does not matter here.

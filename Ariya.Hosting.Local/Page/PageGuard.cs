@@ -6,14 +6,15 @@ namespace Ariya.Hosting.Local.Page;
 
 /// <summary>
 /// Who may see and press. Every program and every web page on this machine can reach a loopback port, so: the name in the Host
-/// header must be loopback's own (another name that points here is an attack), the first visit must bring the token that the
-/// host printed, later ones the cookie it was exchanged for, and a command must come from the page itself.
+/// header must be loopback's own (another name that points here is an attack), whoever asks for anything but the empty page must
+/// bring the token that the host printed, and a command must come from the page itself. The page's script keeps the token: a
+/// cookie of localhost would go to every port of it, and two hosts would overwrite each other's.
 /// </summary>
-internal sealed class PageGuard(string startToken, string session)
+internal sealed class PageGuard(string token)
 {
-    private const string CookieName = "ariya-host";
+    public const string Header = "Ariya-Token";
 
-    public string StartToken => startToken;
+    public string Token => token;
 
     public Task CheckAsync(HttpContext context, RequestDelegate next)
     {
@@ -29,25 +30,20 @@ internal sealed class PageGuard(string startToken, string session)
             return RefuseAsync(context, StatusCodes.Status421MisdirectedRequest, "This page answers to localhost only.");
         }
 
-        if (!HttpMethods.IsGet(request.Method) && !IsFromPage(request))
+        var isRead = HttpMethods.IsGet(request.Method);
+        if (!isRead && !IsFromPage(request))
         {
             return RefuseAsync(context, StatusCodes.Status403Forbidden, "Commands are taken from this page only.");
         }
 
-        if (request.Path == "/" && request.Query["t"].FirstOrDefault() is { } token && AreEqual(token, startToken))
-        {
-            context.Response.Cookies.Append(CookieName, session, new CookieOptions { HttpOnly = true, SameSite = SameSiteMode.Strict });
-            // The token leaves the address bar and the history entry.
-            context.Response.Redirect("/");
-            return Task.CompletedTask;
-        }
-
-        return AreEqual(request.Cookies[CookieName] ?? "", session)
+        // An event stream cannot have a header of the script's choice.
+        var given = (isRead ? request.Query["t"] : request.Headers[Header]).ToString();
+        var isEmptyPage = isRead && request.Path == "/";
+        return isEmptyPage || AreEqual(given, token)
             ? next(context)
             : RefuseAsync(context, StatusCodes.Status401Unauthorized, "Open the address that the host has printed: it carries a token.");
     }
 
-    /// <summary>Other ports of localhost are the same site to a cookie, so the origin is compared, port and all.</summary>
     private static bool IsFromPage(HttpRequest request)
     {
         var origin = request.Headers.Origin.ToString();

@@ -82,7 +82,7 @@ internal sealed class ResourceFeed(
         return new
         {
             name = change.Resource.Name,
-            type = snapshot.ResourceType,
+            type = ResourceState.KindOf(change.Resource),
             state = ResourceState.Describe(snapshot),
             level = ResourceState.Level(snapshot),
             runs = change.Resource is ContainerResource or ProjectResource or ExecutableResource,

@@ -10,7 +10,8 @@ internal static class ResourceState
         null or "NotStarted" => "not started",
         "Running" => IsUp(snapshot) ? "running" : snapshot.ResourceReadyEvent is null ? "getting ready" : "not healthy",
         "FailedToStart" => "failed to start",
-        "Exited" or "Finished" when snapshot.ExitCode is { } code => $"ended with {code}",
+        "Exited" when snapshot.WasStopped => "stopped",
+        "Exited" when snapshot.ExitCode is { } code => $"ended with {code}",
         var state => state.ToLowerInvariant(),
     };
 
@@ -24,5 +25,16 @@ internal static class ResourceState
     /// <summary>It has run to a good end, as a migration does.</summary>
     public static bool IsDone(CustomResourceSnapshot snapshot) => snapshot is { State.Text: "Finished", ExitCode: 0 };
 
-    public static bool HasFailed(CustomResourceSnapshot snapshot) => snapshot.IsTerminal && !IsDone(snapshot);
+    public static bool HasFailed(CustomResourceSnapshot snapshot) =>
+        snapshot.IsTerminal && !IsDone(snapshot) && !snapshot.WasStopped;
+
+    /// <summary>What it is here: no containers run.</summary>
+    public static string KindOf(IResource resource) => resource switch
+    {
+        ProjectResource => "project",
+        ContainerResource => "server",
+        ExecutableResource => "program",
+        PostgresDatabaseResource => "database",
+        _ => "connection string",
+    };
 }

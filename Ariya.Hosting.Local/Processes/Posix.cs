@@ -16,6 +16,9 @@ internal static class Posix
     public static int ParentId => getppid();
     public static int EffectiveUserId => geteuid();
 
+    /// <summary>Whether this user can read and write a file, and enter it when it is a folder.</summary>
+    public static bool CanUse(string path) => access(path, Directory.Exists(path) ? 7 : 6) == 0;
+
     /// <summary>Signals every process of the group that <paramref name="leader"/> leads; false when there is none left.</summary>
     public static bool SignalGroup(int leader, StopSignal signal)
     {
@@ -44,6 +47,9 @@ internal static class Posix
 
     [DllImport("libc", SetLastError = true)]
     private static extern int kill(int processId, int signal);
+
+    [DllImport("libc", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
+    private static extern int access(string path, int mode);
 
     [DllImport("libc")]
     private static extern int getppid();

@@ -45,6 +45,38 @@ internal static class FolderAccess
         }
     }
 
+    /// <summary>Checks the kept data before any of it is read: a file that another user wrote may lie in a folder of one's own.</summary>
+    public static async Task EnsureUsableAsync(string dataRoot, CancellationToken ct)
+    {
+        try
+        {
+            PrivateFiles.CreateFolder(dataRoot);
+        }
+        catch (Exception exception) when (exception is UnauthorizedAccessException or IOException)
+        {
+            throw await OwnedBySomebodyElseAsync(dataRoot, ct);
+        }
+
+        if (KeptIn(dataRoot).FirstOrDefault(path => !Posix.CanUse(path)) is { } closed)
+        {
+            throw await OwnedBySomebodyElseAsync(closed, ct);
+        }
+    }
+
+    private static IEnumerable<string> KeptIn(string dataRoot)
+    {
+        yield return dataRoot;
+        // Installed servers are only read; whoever installs checks that folder.
+        foreach (var entry in Directory.EnumerateFileSystemEntries(dataRoot).Where(e => e != Checkout.ServersFolder))
+        {
+            yield return entry;
+            foreach (var inner in Directory.Exists(entry) ? Directory.EnumerateFileSystemEntries(entry) : [])
+            {
+                yield return inner;
+            }
+        }
+    }
+
     /// <summary>One installation at a time, across processes.</summary>
     public static async Task<FileStream> LockAsync(string path, Action onWait, CancellationToken ct)
     {
@@ -73,12 +105,12 @@ internal static class FolderAccess
         }
     }
 
-    /// <summary>The error for a folder that this user cannot use, with its owner and the remedy.</summary>
-    public static async Task<InvalidOperationException> OwnedBySomebodyElseAsync(string folder, CancellationToken ct)
+    /// <summary>The error for a file or folder that this user cannot use, with its owner and the remedy.</summary>
+    public static async Task<InvalidOperationException> OwnedBySomebodyElseAsync(string path, CancellationToken ct)
     {
         // The nearest folder that exists is the one whose owner decides.
-        var existing = folder;
-        while (!Directory.Exists(existing) && Path.GetDirectoryName(existing) is { Length: > 0 } parent)
+        var existing = path;
+        while (!Path.Exists(existing) && Path.GetDirectoryName(existing) is { Length: > 0 } parent)
         {
             existing = parent;
         }
@@ -86,8 +118,16 @@ internal static class FolderAccess
         var owner = await OwnerAsync(existing, ct);
         return new InvalidOperationException(
             $"{existing} belongs to {owner.Name}, and {Environment.UserName} cannot use it: the checkout was run as another user before. "
-            + $"Run as {owner.Name} again, or remove the folder (it is made anew, its data is lost), or take it over with: "
-            + $"sudo chown -R {Environment.UserName} '{existing}'");
+            + $"Run as {owner.Name} again, or take it over: {TakeOver(existing)}");
+    }
+
+    private static string TakeOver(string path)
+    {
+        // A build by that user has left its outputs, too.
+        var data = Path.Combine(Checkout.Folder, ".data");
+        return path == data || path.StartsWith(data + '/', StringComparison.Ordinal)
+            ? $"cd '{Checkout.Folder}' && sudo chown -R \"$USER\" .data */bin */obj"
+            : $"sudo chown -R \"$USER\" '{path}'";
     }
 
     public static async Task<(int Id, string Name)> OwnerAsync(string path, CancellationToken ct)

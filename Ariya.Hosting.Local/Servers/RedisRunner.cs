@@ -26,7 +26,7 @@ internal sealed class RedisRunner : ServerRunner
             Arguments = isAssembly ? ["exec", server, .. arguments] : arguments,
             WorkingDirectory = context.DataDirectory,
             Environment = MinimalEnvironment(),
-            OnLine = context.Log,
+            OnLine = context.OnLine,
         };
     }
 

@@ -16,8 +16,11 @@ internal sealed record ServerContext
     /// <summary>False for data that nobody reads after this run: durability is traded for speed.</summary>
     public required bool IsPersistent { get; init; }
 
-    /// <summary>Progress and console lines; true for standard error.</summary>
+    /// <summary>What is being done to prepare the server; true for bad news.</summary>
     public required Action<string, bool> Log { get; init; }
+
+    /// <summary>The console of the server; true for standard error.</summary>
+    public required Action<string, bool> OnLine { get; init; }
 }
 
 /// <summary>Runs the server of one container image as a local process.</summary>

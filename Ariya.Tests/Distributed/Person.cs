@@ -62,6 +62,19 @@ internal sealed class Person
     /// <summary>The newest mail to this person with a subject.</summary>
     public Task<CaughtMail> MailAsync(string subject) => Mailbox.NextAsync(_ariya.MailDev, Email, subject);
 
+    /// <summary>Everything that was sent to this person, in order, once nothing is on its way any more.</summary>
+    public Task<IReadOnlyList<CaughtMail>> AllMailsAsync() =>
+        Wait.UntilAsync($"all mail to {Email}", TimeSpan.FromSeconds(30), async () =>
+        {
+            var counts = (await _ariya.ScalarAsync<long[]>(
+                """
+                select array[count(*) filter (where state in ('pending', 'leased', 'retry')), count(*) filter (where state = 'sent')]
+                from outbox_messages where recipient = $1
+                """, Email))!;
+            var caught = await Mailbox.AllAsync(_ariya.MailDev, Email);
+            return counts[0] == 0 && caught.Count == counts[1] ? caught : null;
+        });
+
     public async Task<HttpResponseMessage> SendAsync(
         HttpMethod method, string path, object? body, string? accessToken = null, string? idempotencyKey = null, string? ifMatch = null, HttpClient? api = null)
     {

@@ -7,7 +7,11 @@ using Microsoft.Extensions.Logging;
 
 namespace Ariya.Tests.Distributed;
 
-public sealed record CollectedSpan(string Service, string TraceId, string Name);
+public sealed record CollectedSpan(string Service, string TraceId, string Name)
+{
+    /// <summary>With a span of Npgsql, which is one round trip: what was sent.</summary>
+    public string? Sql { get; init; }
+}
 
 /// <summary>Takes spans over OTLP/HTTP, as a collector would, and keeps what a test asks for.</summary>
 public sealed class SpanCollector : IAsyncDisposable
@@ -40,7 +44,7 @@ public sealed class SpanCollector : IAsyncDisposable
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
     // opentelemetry/proto/trace/v1: request.1 resource_spans { 1 resource { 1 attribute { 1 key 2 value { 1 string } } }
-    // 2 scope_spans { 2 span { 1 trace_id 5 name } } }
+    // 2 scope_spans { 2 span { 1 trace_id 5 name 9 attribute } } }
     private void Read(byte[] request)
     {
         foreach (var resourceSpans in Fields(request, 1))
@@ -51,7 +55,11 @@ public sealed class SpanCollector : IAsyncDisposable
                 .Single();
             foreach (var span in Fields(resourceSpans, 2).SelectMany(scope => Fields(scope, 2)))
             {
-                _spans.Enqueue(new CollectedSpan(service, Convert.ToHexStringLower(Fields(span, 1).Single().Span), Text(Fields(span, 5).Single())));
+                _spans.Enqueue(new CollectedSpan(service, Convert.ToHexStringLower(Fields(span, 1).Single().Span), Text(Fields(span, 5).Single()))
+                {
+                    Sql = Fields(span, 9).Where(tag => Text(Fields(tag, 1).Single()) == "db.query.text")
+                        .Select(tag => Text(Fields(Fields(tag, 2).Single(), 1).Single())).SingleOrDefault(),
+                });
             }
         }
     }

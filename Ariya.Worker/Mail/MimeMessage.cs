@@ -5,12 +5,12 @@ namespace Ariya.Worker.Mail;
 
 /// <summary>
 /// Writes a message (RFC 5322) with a text and an HTML part. Everything outside the headers' own words is encoded, so no value
-/// can start a header, and no line passes 78 characters.
+/// can start a header, and no line passes 78 characters but one that a longer address fills.
 /// </summary>
 internal static class MimeMessage
 {
-    // An encoded word may have 75 characters: =?utf-8?B? and ?= leave 63, of which base64 uses 60 for 45 bytes.
-    private const int EncodedWordBytes = 45;
+    // A line with an encoded word may have 76 characters: "Subject: ", =?utf-8?B? and ?= leave 55, of which base64 uses 52 for 39 bytes.
+    private const int EncodedWordBytes = 39;
     private const int MaxLine = 76;
 
     public static string Write(OutgoingMail mail, SmtpSettings settings, DateTimeOffset now)
@@ -22,10 +22,10 @@ internal static class MimeMessage
             $"From: {Mailbox(settings.FromName, settings.FromAddress)}",
             $"To: {Mailbox(mail.ToName, to.Wire)}",
             $"Message-ID: <{mail.MailId:N}@{settings.FromAddress[(settings.FromAddress.LastIndexOf('@') + 1)..]}>",
-            $"Subject: {Words(mail.Subject)}",
+            $"Subject: {(IsPlain(mail.Subject) ? mail.Subject : Encoded(mail.Subject))}",
             "Auto-Submitted: auto-generated",
             "MIME-Version: 1.0",
-            $"Content-Type: multipart/alternative; boundary=\"{boundary}\"",
+            $"Content-Type: multipart/alternative;\r\n boundary=\"{boundary}\"",
             "",
             $"--{boundary}",
             "Content-Type: text/plain; charset=utf-8",
@@ -41,16 +41,17 @@ internal static class MimeMessage
             "");
     }
 
-    private static string Mailbox(string name, string address) => name.Length == 0 ? $"<{address}>" : $"{Words(name)}\r\n <{address}>";
+    private static string Mailbox(string name, string address) => name.Length == 0 ? $"<{address}>" : $"{Phrase(name)}\r\n <{address}>";
 
-    // RFC 2047: plain when it is short ASCII without specials, else encoded words cut at code points.
-    private static string Words(string text)
+    // In front of an address a comma or a dot needs quotes; in a subject they would be shown.
+    private static string Phrase(string name) => !IsPlain(name) ? Encoded(name) : name.AsSpan().ContainsAny(',', '.') ? $"\"{name}\"" : name;
+
+    private static bool IsPlain(string text) =>
+        text.Length <= 60 && text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is ' ' or '-' or '.' or ',' or '!' or '\'');
+
+    // RFC 2047: words cut at code points.
+    private static string Encoded(string text)
     {
-        if (text.Length <= 60 && text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is ' ' or '-' or '.' or ',' or '!' or '\''))
-        {
-            return text.Contains(',', StringComparison.Ordinal) || text.Contains('.', StringComparison.Ordinal) ? $"\"{text}\"" : text;
-        }
-
         var words = new List<string>();
         var word = new List<byte>();
         Span<byte> utf8 = stackalloc byte[4];

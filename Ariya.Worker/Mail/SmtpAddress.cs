@@ -14,7 +14,14 @@ internal readonly record struct SmtpAddress(string Wire, bool NeedsUtf8)
             throw new FormatException("A stored address cannot be used in SMTP.");
         }
 
-        var wire = $"{address[..at]}@{new IdnMapping().GetAscii(address[(at + 1)..])}";
-        return new SmtpAddress(wire, wire.Any(letter => !char.IsAscii(letter)));
+        try
+        {
+            var wire = $"{address[..at]}@{new IdnMapping().GetAscii(address[(at + 1)..])}";
+            return new SmtpAddress(wire, wire.Any(letter => !char.IsAscii(letter)));
+        }
+        catch (ArgumentException exception)
+        {
+            throw new FormatException("A stored address has a domain that cannot be one.", exception);
+        }
     }
 }

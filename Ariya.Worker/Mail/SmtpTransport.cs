@@ -126,6 +126,11 @@ internal sealed class SmtpTransport(SmtpSettings settings, TimeProvider clock) :
                 ? Report(DeliveryOutcome.Accepted, stage, reply.ToString(), started)
                 : await RefusedAsync(reply, stage, started, cancellationToken);
         }
+        catch (FormatException)
+        {
+            // Nothing was said about it yet: the address is read before the first command.
+            return Report(DeliveryOutcome.Refused, stage, "the stored address cannot be used", started);
+        }
         catch (Exception exception) when (IsRelayFailure(exception, cancellationToken))
         {
             await CloseAsync();
@@ -137,7 +142,7 @@ internal sealed class SmtpTransport(SmtpSettings settings, TimeProvider clock) :
     // of them its trouble or the configuration's, not this mail's.
     private async Task<DeliveryReport> RefusedAsync(SmtpReply reply, SmtpStage stage, long started, CancellationToken cancellationToken)
     {
-        if (reply.Code is 421 or 454 or 530 or 535 || (stage == SmtpStage.Mail && reply.Code >= 500))
+        if (reply.Code is 421 or 454 or (>= 530 and < 540) || (stage == SmtpStage.Mail && reply.Code >= 500))
         {
             await CloseAsync();
             return Report(DeliveryOutcome.RelayFailed, stage, reply.ToString(), started);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
@@ -112,7 +113,8 @@ internal sealed class SmtpWire : IAsyncDisposable
         while (lines.Count < MaxLines)
         {
             var line = await ReadLineAsync(cancellationToken);
-            if (line.Length < 3 || !int.TryParse(line.AsSpan(0, 3), out var code) || (line.Length > 3 && line[3] is not (' ' or '-')))
+            if (line.Length < 3 || !int.TryParse(line.AsSpan(0, 3), NumberStyles.None, CultureInfo.InvariantCulture, out var code)
+                || code is < 200 or >= 600 || (line.Length > 3 && line[3] is not (' ' or '-')))
             {
                 throw new SmtpRelayException("the relay sent something that is not an SMTP reply");
             }

@@ -21,23 +21,30 @@ internal sealed class HostRun : IDisposable
     private readonly HashSet<int> _processes = [];
     private readonly Process _process;
 
-    public HostRun(string dataFolder, int? programPort = null, bool underDotnetRun = false)
+    public HostRun(
+        string dataFolder, int? programPort = null, int? pagePort = null, bool underDotnetRun = false, string model = "host",
+        string[]? launcher = null, Dictionary<string, string>? environment = null)
     {
         ProgramPort = programPort ?? Ports.Pick();
+        PagePort = pagePort ?? Ports.Pick();
         string[] program = underDotnetRun
-            ? ["run", "--no-build", "--no-launch-profile", "-c", Configuration,
-                "--project", Path.Combine(Checkout.Folder, "Ariya.AppHost"), "--"]
-            : ["exec", typeof(SmallHost).Assembly.Location, "host"];
+            ? ["run", "--no-build", "-c", Configuration, "--project", Path.Combine(Checkout.Folder, "Ariya.AppHost"), "--"]
+            : ["exec", typeof(SmallHost).Assembly.Location, model];
         string[] command =
         [
-            Executables.Dotnet, .. program, $"AppHost:DataDirectory={dataFolder}", $"Ports:postgres:tcp={DatabasePort}",
+            .. launcher ?? [], Executables.Dotnet, .. program,
+            $"AppHost:DataDirectory={dataFolder}", $"Ports:host:http={PagePort}", $"Ports:postgres:tcp={DatabasePort}",
             $"Ports:program:http={ProgramPort}", $"Ports:api:http={ProgramPort}",
             $"Ports:maildev:http={Ports.Pick()}", $"Ports:maildev:smtp={Ports.Pick()}",
         ];
         var info = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        info.Environment["ASPNETCORE_URLS"] = $"http://localhost:{PagePort}";
         info.Environment["TMPDIR"] = _temporary.Path;
         info.Environment.Remove("ASPNETCORE_ENVIRONMENT");
+        foreach (var (name, value) in environment ?? [])
+        {
+            info.Environment[name] = value;
+        }
+
         _process = Process.Start(info)!;
         _process.OutputDataReceived += (_, line) => Output.Add(line.Data);
         _process.ErrorDataReceived += (_, line) => Output.Add(line.Data);
@@ -47,7 +54,7 @@ internal sealed class HostRun : IDisposable
 
     public Lines Output { get; } = new();
     public int Id => _process.Id;
-    public int PagePort { get; } = Ports.Pick();
+    public int PagePort { get; }
     public int DatabasePort { get; } = Ports.Pick();
     public int ProgramPort { get; }
 
@@ -55,6 +62,7 @@ internal sealed class HostRun : IDisposable
     {
         await Output.ContainingAsync("verything is up");
         Assert.False(Ports.IsFree(DatabasePort), Output.ToString());
+        Assert.False(Ports.IsFree(PagePort), Output.ToString());
         _processes.UnionWith(Below(Id));
     }
 
@@ -105,8 +113,21 @@ internal sealed class HostRun : IDisposable
     private static List<int> Below(int processId)
     {
         var children = new DirectoryInfo($"/proc/{processId}/task").EnumerateDirectories()
-            .SelectMany(thread => File.ReadAllText(Path.Combine(thread.FullName, "children")).Split(' ', StringSplitOptions.TrimEntries))
-            .Where(id => id.Length > 0).Select(id => int.Parse(id, CultureInfo.InvariantCulture)).ToList();
-        return [.. children, .. children.SelectMany(Below)];
+            .SelectMany(thread => ChildrenOf(thread).Split(' ', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            .Select(id => int.Parse(id, CultureInfo.InvariantCulture)).ToList();
+        return [.. children, .. children.Where(SmallHostProcess.IsRunning).SelectMany(Below)];
+    }
+
+    private static string ChildrenOf(DirectoryInfo thread)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(thread.FullName, "children"));
+        }
+        catch (IOException)
+        {
+            // It has ended since it was listed; what it had started is another thread's now.
+            return "";
+        }
     }
 }

@@ -1,3 +1,4 @@
+using Ariya.Hosting.Local.Page;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
@@ -14,7 +15,9 @@ public class StartOrderTests
         var order = Path.GetTempFileName();
         var builder = DistributedApplicationTestingBuilder.Create();
         var last = builder.AddShell("last", $"echo last >> {order}");
-        var middle = builder.AddShell("middle", $"echo middle >> {order}; {ShellModel.Forever}");
+        // Without a probe it would be ready as soon as there is a process, which has yet to write.
+        var middle = builder.AddShell("middle", $"echo middle >> {order}; {ShellModel.Forever}").WithProbe(
+            () => File.ReadAllText(order).Contains("middle") ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy());
         var first = builder.AddShell("first", $"echo first >> {order}");
         middle.WaitForCompletion(first);
         last.WaitFor(middle);
@@ -124,6 +127,8 @@ public class StartOrderTests
 
         Assert.True((await app.ResourceCommands.ExecuteCommandAsync("program", "stop", deadline.Token)).Success);
         Assert.Equal(KnownResourceStates.Exited, app.StateOf("program").State!.Text);
+        Assert.Equal("stopped", ResourceState.Describe(app.StateOf("program")));
+        Assert.False(ResourceState.HasFailed(app.StateOf("program")));
         Assert.Empty(app.StateOf("program").Urls);
         Assert.False((await app.ResourceCommands.ExecuteCommandAsync("program", "dance", deadline.Token)).Success);
     }

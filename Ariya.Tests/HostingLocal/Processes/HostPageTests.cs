@@ -21,6 +21,7 @@ public sealed class HostPageTests : IAsyncLifetime, IDisposable
         var builder = DistributedApplication.CreateBuilder([]);
         builder.AddParameter("key", "a well kept secret", secret: true);
         builder.AddRedis("cache");
+        builder.AddPostgres("postgres").AddDatabase("ledger");
         _application = builder.Build();
         var services = _application.Services;
         _page = new HostPage(
@@ -46,19 +47,23 @@ public sealed class HostPageTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task TheTokenOpensThePageAndLeavesTheAddress()
+    public async Task ThePageIsEmptyWithoutTheTokenAndNobodyGetsACookie()
     {
         using var opened = await _browser.GetAsync(_page.Url);
+        using var reloaded = await _browser.GetAsync(_origin + "/");
 
         Assert.Equal(HttpStatusCode.OK, opened.StatusCode);
-        Assert.Equal(_origin + "/", opened.RequestMessage!.RequestUri!.ToString());
-        Assert.Equal(HttpStatusCode.OK, await StatusAsync(HttpMethod.Get, "/"));
+        Assert.Equal(HttpStatusCode.OK, reloaded.StatusCode);
+        Assert.False(opened.Headers.Contains("Set-Cookie"));
+        Assert.DoesNotContain("cache", await reloaded.Content.ReadAsStringAsync());
+        Assert.DoesNotContain(Token, await opened.Content.ReadAsStringAsync());
     }
 
     [Theory]
-    [InlineData("/")]
-    [InlineData("/?t=guessed")]
     [InlineData("/events")]
+    [InlineData("/events?t=guessed")]
+    [InlineData("/events?console=cache")]
+    [InlineData("/resources")]
     public async Task WithoutTheTokenNothingIsShown(string path)
     {
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(HttpMethod.Get, path));
@@ -67,8 +72,6 @@ public sealed class HostPageTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task ANameThatOnlyPointsHereIsRefused()
     {
-        await _browser.GetAsync(_page.Url);
-
         Assert.Equal(HttpStatusCode.MisdirectedRequest, await StatusAsync(HttpMethod.Get, "/", host: "ariya.example"));
     }
 
@@ -79,20 +82,47 @@ public sealed class HostPageTests : IAsyncLifetime, IDisposable
     [InlineData("self", "cross-site")]
     public async Task ACommandFromElsewhereIsRefused(string? origin, string? site)
     {
-        await _browser.GetAsync(_page.Url);
-
-        var status = await StatusAsync(HttpMethod.Post, "/resources/cache/stop", origin: origin == "self" ? _origin : origin, site: site);
+        var status = await StatusAsync(
+            HttpMethod.Post, "/resources/cache/stop", origin: origin == "self" ? _origin : origin, site: site, token: Token);
 
         Assert.Equal(HttpStatusCode.Forbidden, status);
     }
 
     [Fact]
-    public async Task ACommandFromThePageNeedsTheCookieToo()
+    public async Task ACommandFromThePageNeedsTheTokenInItsHeader()
     {
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(HttpMethod.Post, "/resources/cache/stop", origin: _origin));
-        await _browser.GetAsync(_page.Url);
-        Assert.Equal(HttpStatusCode.NotFound, await StatusAsync(HttpMethod.Post, "/resources/nothing/stop", origin: _origin));
-        Assert.Equal(HttpStatusCode.NotFound, await StatusAsync(HttpMethod.Post, "/resources/cache/drop", origin: _origin));
+        Assert.Equal(
+            HttpStatusCode.Unauthorized, await StatusAsync(HttpMethod.Post, $"/resources/cache/stop?t={Token}", origin: _origin));
+        Assert.Equal(
+            HttpStatusCode.NotFound, await StatusAsync(HttpMethod.Post, "/resources/nothing/stop", origin: _origin, token: Token));
+        Assert.Equal(HttpStatusCode.NotFound, await StatusAsync(HttpMethod.Post, "/resources/cache/drop", origin: _origin, token: Token));
+    }
+
+    [Theory]
+    [InlineData("http://*:23001", null, 23001)]
+    [InlineData("http://localhost:23001", "23002", 23002)]
+    [InlineData(null, "23002", 23002)]
+    [InlineData(null, null, 15000)]
+    public void ThePortOfThePageIsThatOfItsOwnSettingFirst(string? urls, string? port, int expected)
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("ASPNETCORE_URLS", urls), new("Ports:host:http", port)]);
+
+        Assert.Equal(expected, HostPage.PortOf(configuration.Build()));
+    }
+
+    [Fact]
+    public async Task KindsAreSaidInPlainWords()
+    {
+        foreach (var resource in _application.Services.GetRequiredService<DistributedApplicationModel>().Resources)
+        {
+            await _application.ResourceNotifications.PublishUpdateAsync(resource, snapshot => snapshot with { ExitCode = null });
+        }
+
+        var text = await ReadEventsAsync("/events", until: "\"ledger\"");
+
+        Assert.Contains("\"name\":\"cache\",\"type\":\"server\"", text);
+        Assert.Contains("\"name\":\"ledger\",\"type\":\"database\"", text);
     }
 
     [Fact]
@@ -110,7 +140,6 @@ public sealed class HostPageTests : IAsyncLifetime, IDisposable
             ],
         });
         _application.Services.GetRequiredService<ResourceLoggerService>().Append("cache", "using a well kept secret now", isError: false);
-        await _browser.GetAsync(_page.Url);
 
         var text = await ReadEventsAsync("/events?console=cache", until: "using");
 
@@ -120,13 +149,16 @@ public sealed class HostPageTests : IAsyncLifetime, IDisposable
         Assert.Contains("http://localhost:8080", text);
     }
 
+    private string Token => new Uri(_page.Url).Query["?t=".Length..];
+
     private IResource Cache =>
         _application.Services.GetRequiredService<DistributedApplicationModel>().Resources.Single(resource => resource.Name == "cache");
 
     private async Task<string> ReadEventsAsync(string path, string until)
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        using var reader = new StreamReader(await _browser.GetStreamAsync(_origin + path, deadline.Token));
+        using var reader = new StreamReader(await _browser.GetStreamAsync(
+            $"{_origin}{path}{(path.Contains('?') ? '&' : '?')}t={Token}", deadline.Token));
         var text = "";
         while (!text.Contains(until) && await reader.ReadLineAsync(deadline.Token) is { } line)
         {
@@ -137,7 +169,7 @@ public sealed class HostPageTests : IAsyncLifetime, IDisposable
     }
 
     private async Task<HttpStatusCode> StatusAsync(
-        HttpMethod method, string path, string? host = null, string? origin = null, string? site = null)
+        HttpMethod method, string path, string? host = null, string? origin = null, string? site = null, string? token = null)
     {
         using var request = new HttpRequestMessage(method, _origin + path);
         request.Headers.Host = host;
@@ -149,6 +181,11 @@ public sealed class HostPageTests : IAsyncLifetime, IDisposable
         if (site is not null)
         {
             request.Headers.Add("Sec-Fetch-Site", site);
+        }
+
+        if (token is not null)
+        {
+            request.Headers.Add(PageGuard.Header, token);
         }
 
         using var response = await _browser.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);

@@ -1,5 +1,8 @@
+using System.Globalization;
 using Ariya.Hosting.Local.Processes;
 using Ariya.Hosting.Local.Servers;
+using Ariya.Tests.Mail.Trust;
+using Ariya.Worker.Mail;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Microsoft.Extensions.DependencyInjection;
@@ -9,26 +12,35 @@ using Npgsql;
 
 namespace Ariya.Tests.HostingLocal.Processes;
 
-/// <summary>A host in a process of its own, for tests that end it: `dotnet Ariya.Tests.dll child`, `… postgres {folder}`, `… host`.</summary>
+/// <summary>A host in a process of its own, for tests that end it: `dotnet Ariya.Tests.dll child`, `… postgres {folder}`, `… host`, `… mail-host`.</summary>
 internal static class SmallHost
 {
     private static async Task Main(string[] args)
     {
-        if (args[0] == "host")
+        switch (args[0])
         {
-            RunWholeHost(args[1..]);
-            return;
+            case "host":
+                RunWholeHost(args[1..]);
+                return;
+            case "mail-host":
+                RunMailHost(args[1..]);
+                return;
+            case TrustingProcess.Command:
+                await TrustingProcess.RunAsync(int.Parse(args[1], CultureInfo.InvariantCulture), Enum.Parse<SmtpSecurity>(args[2]));
+                return;
         }
 
         var builder = Microsoft.Extensions.Hosting.Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddHostedService<ParentWatch>();
         using var host = builder.Build();
+        // Who reads the child's number may kill a parent at once: by then that is watched.
+        await host.StartAsync();
         await using var children = new ChildProcesses();
         var start = args[0] == "postgres" ? await PostgresAsync(args[1]) : Script("echo ready; exec sleep 600");
         var child = await children.StartAsync(start, CancellationToken.None);
         Console.WriteLine($"child {child.Id}");
-        await host.RunAsync();
+        await host.WaitForShutdownAsync();
     }
 
     /// <summary>An application model, run as an AppHost is: PostgreSQL with a database, and a program with a port.</summary>
@@ -51,6 +63,18 @@ internal static class SmallHost
         builder.Build().Run();
     }
 
+    /// <summary>Two servers that need Node, and programs that wait for one of them.</summary>
+    private static void RunMailHost(string[] args)
+    {
+        var builder = DistributedApplication.CreateBuilder(args);
+        builder.AddContainer("archive", "maildev/maildev").WithHttpEndpoint(targetPort: 1080).WithEndpoint(targetPort: 1025, name: "smtp");
+        var mail = builder.AddContainer("mail", "maildev/maildev")
+            .WithHttpEndpoint(targetPort: 1080).WithEndpoint(targetPort: 1025, name: "smtp");
+        var import = builder.AddExecutable("import", "true", "/").WaitFor(mail);
+        builder.AddExecutable("program", "true", "/").WaitForCompletion(import);
+        builder.Build().Run();
+    }
+
     private static Task<ChildProcessStart> PostgresAsync(string folder)
     {
         var port = Ports.Pick();
@@ -68,6 +92,7 @@ internal static class SmallHost
             DataDirectory = folder,
             IsPersistent = false,
             Log = log ?? ((line, _) => Console.WriteLine(line)),
+            OnLine = log ?? ((line, _) => Console.WriteLine(line)),
         };
     }
 

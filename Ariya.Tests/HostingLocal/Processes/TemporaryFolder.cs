@@ -19,8 +19,12 @@ internal sealed class TemporaryFolder : IDisposable
         SetMode(Path, own | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
     }
 
+    public void MakeReadOnly() => SetMode(Path, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+
     public void Dispose()
     {
+        // Or an ordinary user could not empty a folder that was made read-only.
+        SetMode(Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         Directory.Delete(Path, recursive: true);
     }
 

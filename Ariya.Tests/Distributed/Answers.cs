@@ -1,0 +1,35 @@
+using System.Text.RegularExpressions;
+
+namespace Ariya.Tests.Distributed;
+
+internal static partial class Answers
+{
+    /// <summary>
+    /// Status, headers and body of an answer as one text. Two callers who must not learn anything from the difference get the same
+    /// text: only the date and the trace may differ.
+    /// </summary>
+    public static async Task<string> ShapeAsync(HttpResponseMessage answer)
+    {
+        var headers = answer.Headers.Concat(answer.Content.Headers)
+            .Where(header => header.Key is not ("Date" or "RateLimit"))
+            .Select(header => $"{header.Key}: {string.Join(", ", header.Value)}").Order();
+        var body = TraceId().Replace(await answer.Content.ReadAsStringAsync(), "\"traceId\":\"\"");
+        return $"{(int)answer.StatusCode}\n{string.Join('\n', headers)}\n\n{body}";
+    }
+
+    [GeneratedRegex("\"traceId\":\"[^\"]*\"")]
+    private static partial Regex TraceId();
+}
+
+/// <summary>Networks of their own for people who must not be taken for one another.</summary>
+internal static class Networks
+{
+    private static int s_last;
+
+    /// <summary>An IPv4 address in a /24 that no other test calls from.</summary>
+    public static string Next()
+    {
+        var number = Interlocked.Increment(ref s_last);
+        return $"10.{number >> 8}.{number & 255}.7";
+    }
+}
