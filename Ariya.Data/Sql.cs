@@ -41,6 +41,7 @@ public sealed class SqlText
         var known when known == typeof(Guid) => NpgsqlDbType.Uuid,
         var known when known == typeof(int) => NpgsqlDbType.Integer,
         var known when known == typeof(byte[]) => NpgsqlDbType.Bytea,
+        var known when known == typeof(TimeSpan) => NpgsqlDbType.Interval,
         var other => throw new NotSupportedException($"Say here which type of the database a null {other.Name} has."),
     };
 }

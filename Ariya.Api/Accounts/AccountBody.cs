@@ -10,7 +10,7 @@ namespace Ariya.Api.Accounts;
 /// <param name="LastName">Last name.</param>
 /// <param name="EmailVerified">Always true: an account begins with a proven mailbox.</param>
 /// <param name="Roles">Empty for most people.</param>
-/// <param name="Locale">The language of mails, or null.</param>
+/// <param name="Locale">The preferred language (BCP 47), or null.</param>
 /// <param name="Vendor">The business, if the account registered as one.</param>
 public sealed record AccountBody(
     Guid Id, string Email, string FirstName, string LastName, bool EmailVerified, IReadOnlyList<string> Roles, string? Locale, VendorBody? Vendor)

@@ -46,8 +46,8 @@ internal sealed class ChangePassword(AriyaDbContext db, PasswordHasher hasher, H
 
         await hasher.EnsureReadyAsync(cancellationToken);
         var addressKey = addressKeys.Of(email!);
-        var failureKey = addressKeys.Of(email!, client.Network);
-        var known = await LookUpAsync(caller.Account.Id, failureKey, cancellationToken);
+        var networkKey = addressKeys.Of(email!, client.Network);
+        var known = await LookUpAsync(caller.Account.Id, client.Network, networkKey, addressKey, cancellationToken);
         if (known is null)
         {
             return Problem.Unauthenticated();
@@ -71,38 +71,50 @@ internal sealed class ChangePassword(AriyaDbContext db, PasswordHasher hasher, H
 
         if (newHash is null)
         {
-            await SignInDelay.CountFailureAsync(db, [failureKey, addressKey], addressKey, caller.Account.Id, client, cancellationToken);
+            await SignInDelay.CountFailureAsync(
+                db, known.IsKnownNetwork ? [networkKey, addressKey] : [addressKey], addressKey, caller.Account.Id, client, cancellationToken);
             return Problem.InvalidCredentials();
         }
 
-        return await ApplyAsync(caller, known.PasswordHash, newHash, failureKey, client, cancellationToken)
+        var judgingKey = known.IsKnownNetwork ? networkKey : addressKey;
+        return await ApplyAsync(caller, known.PasswordHash, newHash, judgingKey, client, cancellationToken)
             ? TypedResults.NoContent()
             : Problem.InvalidCredentials();
     }
 
-    // Signed in from here, so this network's own counter judges.
-    private Task<Known?> LookUpAsync(Guid accountId, byte[] failureKey, CancellationToken cancellationToken) => db.QueryFirstAsync(
+    // A token may be used from anywhere: only a network from which the account signed in has a counter of its own.
+    private Task<Known?> LookUpAsync(
+        Guid accountId, string network, byte[] networkKey, byte[] addressKey, CancellationToken cancellationToken) => db.QueryFirstAsync(
         $"""
-         select a.password_hash,
+         select a.password_hash, k.is_known_network,
                 case when f.failures >= {SignInDelay.DisableAtFailure} then {SignInDelay.DisabledRetryAfter}
                      when f.delayed_until > clock_timestamp() then ceil(extract(epoch from f.delayed_until - clock_timestamp()))::int
                      else 0 end as delay_seconds
-         from accounts a left join sign_in_failures f on f.key = {failureKey}
+         from accounts a
+         cross join lateral (
+           select exists (
+             select 1 from sessions s where s.account_id = a.id and s.network = {network}
+               and s.created_at > clock_timestamp() - interval '30 days') as is_known_network) k
+         left join sign_in_failures f on f.key = case when k.is_known_network then {networkKey} else {addressKey} end
          where a.id = {accountId} and a.status = 'active'
          """,
-        row => new Known(row.Get<string>("password_hash"), row.Get<int>("delay_seconds")), cancellationToken);
+        row => new Known(row.Get<string>("password_hash"), row.Get<bool>("is_known_network"), row.Get<int>("delay_seconds")), cancellationToken);
 
-    // The old hash in WHERE: of two changes at once, the second finds that its current password is not current any more.
+    // The old hash in WHERE: of two changes at once, the second finds that its current password is not current any more. The delay is
+    // judged again under the row's lock: of many guesses at once, the right one behind a delay changes nothing.
     private async Task<bool> ApplyAsync(
-        Caller caller, string oldHash, string newHash, byte[] failureKey, ClientInfo client, CancellationToken cancellationToken)
+        Caller caller, string oldHash, string newHash, byte[] judgingKey, ClientInfo client, CancellationToken cancellationToken)
     {
         var changed = await db.QueryBatchAsync(
             [
-                $"select 1 from sign_in_failures where key = {failureKey} for update",
+                $"select 1 from sign_in_failures where key = {judgingKey} for update",
                 $"""
                  update accounts set password_hash = {newHash}, password_changed_at = clock_timestamp(), auth_epoch = auth_epoch + 1,
                                      updated_at = clock_timestamp()
                  where id = {caller.Account.Id} and password_hash = {oldHash} and status = 'active'
+                   and not exists (
+                     select 1 from sign_in_failures
+                     where key = {judgingKey} and (failures >= {SignInDelay.DisableAtFailure} or delayed_until > clock_timestamp()))
                  returning id
                  """,
                 $"""
@@ -115,7 +127,7 @@ internal sealed class ChangePassword(AriyaDbContext db, PasswordHasher hasher, H
                  t as (
                    update one_time_tokens x set consumed_at = clock_timestamp() from a
                    where x.subject_id = a.id and x.purpose = {OneTimeToken.ResetPassword} and x.consumed_at is null),
-                 f as (delete from sign_in_failures x using a where x.key = {failureKey}),
+                 f as (delete from sign_in_failures x using a where x.key = {judgingKey} and x.last_failed_at <= now()),
                  m as (
                    insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, traceparent, salt)
                    select {Guid.CreateVersion7()}, {Guid.CreateVersion7()}, {MailKinds.PasswordChanged},
@@ -132,5 +144,5 @@ internal sealed class ChangePassword(AriyaDbContext db, PasswordHasher hasher, H
         return changed.Count == 1;
     }
 
-    private sealed record Known(string PasswordHash, int DelaySeconds);
+    private sealed record Known(string PasswordHash, bool IsKnownNetwork, int DelaySeconds);
 }

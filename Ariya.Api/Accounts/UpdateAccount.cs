@@ -65,6 +65,6 @@ internal static partial class UpdateAccount
         return updated is null ? Problem.PreconditionFailed() : GetAccount.Handle(updated, http);
     }
 
-    [GeneratedRegex("^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex("^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}\\z", RegexOptions.CultureInvariant)]
     private static partial Regex LanguageTag();
 }

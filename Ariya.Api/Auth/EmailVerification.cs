@@ -81,12 +81,20 @@ internal sealed class EmailVerification(
         return await ActAsync(found!, password, client, cancellationToken);
     }
 
-    /// <summary>"This was not me": the token's registration is deleted and its links end. Nothing is said about other registrations.</summary>
-    public async Task RejectAsync(string? token, ClientInfo client, CancellationToken cancellationToken)
+    /// <summary>
+    /// "This was not me": the token's registration is deleted and its links end. Nothing is said about other registrations.
+    /// </summary>
+    /// <returns>False when it is too late: the token was used, and there is an account.</returns>
+    public async Task<bool> RejectAsync(string? token, ClientInfo client, CancellationToken cancellationToken)
     {
-        if (await FindAsync(token, cancellationToken) is not { IsConsumed: false } found)
+        if (await FindAsync(token, cancellationToken) is not { } found)
         {
-            return;
+            return true;
+        }
+
+        if (found.IsConsumed)
+        {
+            return false;
         }
 
         await db.QueryBatchAsync(
@@ -105,6 +113,7 @@ internal sealed class EmailVerification(
                  """,
             ],
             row => row.GetGuid(0), cancellationToken);
+        return true;
     }
 
     private async Task<VerificationResult> ActAsync(FoundToken found, string? password, ClientInfo client, CancellationToken cancellationToken)

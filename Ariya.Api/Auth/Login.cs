@@ -135,7 +135,7 @@ internal sealed class Login(
                returning id, idle_expires_at, expires_at),
              d as (
                delete from sign_in_failures where key = any({known.FailureKeys}) and exists (select 1 from s)),
-             -- Told when the account was used before, but not from this network and not with this program both.
+             -- The owner is told unless both this network and this program were used by the account before; not at its very first sign-in.
              m as (
                insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, traceparent, salt)
                select {Guid.CreateVersion7()}, {Guid.CreateVersion7()}, {MailKinds.NewSignIn},

@@ -77,6 +77,7 @@ internal sealed class PasswordReset(AriyaDbContext db, PasswordHasher hasher, Ha
         return new ResetOutcome(await UseAsync(found, email!, passwordHash, client, cancellationToken));
     }
 
+    // A link whose mail was asked for before the password last changed counts as used: it may have been minted while that happened.
     private static ResetResult Judge(FoundToken found) => found switch
     {
         { IsConsumed: true } => ResetResult.Used,
@@ -93,9 +94,10 @@ internal sealed class PasswordReset(AriyaDbContext db, PasswordHasher hasher, Ha
 
         return await db.QueryFirstAsync(
             $"""
-             select t.message_id, t.consumed_at is not null as is_consumed, t.expires_at <= clock_timestamp() as is_expired,
-                    a.id, a.email, a.first_name, a.last_name
+             select t.message_id, t.consumed_at is not null or o.created_at <= a.password_changed_at as is_consumed,
+                    t.expires_at <= clock_timestamp() as is_expired, a.id, a.email, a.first_name, a.last_name
              from one_time_tokens t
+             join outbox_messages o on o.id = t.message_id
              join accounts a on a.id = t.subject_id and a.status = 'active'
              where t.token_hash = {hash} and t.purpose = {OneTimeToken.ResetPassword}
              """,
@@ -106,7 +108,8 @@ internal sealed class PasswordReset(AriyaDbContext db, PasswordHasher hasher, Ha
 
     // One commit, locks in the order sign_in_failures, accounts, sessions, tokens: a change of the password ends links too, after it
     // has the account. Sessions are ended by a later statement than the one that raises the epoch: a sign-in that was waiting for
-    // the account's row is visible to it.
+    // the account's row is visible to it. Counters born since the transaction began are not locked by the first statement and so
+    // not deleted by the last.
     private async Task<ResetResult> UseAsync(
         FoundToken found, EmailAddress email, string passwordHash, ClientInfo client, CancellationToken cancellationToken)
     {
@@ -117,9 +120,11 @@ internal sealed class PasswordReset(AriyaDbContext db, PasswordHasher hasher, Ha
                 $"select 1 from accounts where id = {found.AccountId} for no key update",
                 $"""
                  with t as (
-                   update one_time_tokens set consumed_at = clock_timestamp()
-                   where message_id = {found.MessageId} and consumed_at is null and expires_at > clock_timestamp()
-                   returning subject_id)
+                   update one_time_tokens x set consumed_at = clock_timestamp()
+                   from outbox_messages o, accounts a
+                   where x.message_id = {found.MessageId} and x.consumed_at is null and x.expires_at > clock_timestamp()
+                     and o.id = x.message_id and a.id = x.subject_id and o.created_at > a.password_changed_at
+                   returning x.subject_id)
                  update accounts a
                  set password_hash = {passwordHash}, password_changed_at = clock_timestamp(), auth_epoch = a.auth_epoch + 1,
                      updated_at = clock_timestamp()
@@ -134,7 +139,7 @@ internal sealed class PasswordReset(AriyaDbContext db, PasswordHasher hasher, Ha
                  t as (
                    update one_time_tokens x set consumed_at = clock_timestamp() from a
                    where x.subject_id = a.id and x.purpose = {OneTimeToken.ResetPassword} and x.consumed_at is null),
-                 f as (delete from sign_in_failures x using a where x.address_key = {addressKey}),
+                 f as (delete from sign_in_failures x using a where x.address_key = {addressKey} and x.last_failed_at <= now()),
                  m as (
                    insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, traceparent, salt)
                    select {Guid.CreateVersion7()}, {Guid.CreateVersion7()}, {MailKinds.PasswordChanged},

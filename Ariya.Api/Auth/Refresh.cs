@@ -53,11 +53,17 @@ internal sealed partial class Refresh(
             return Problem.SessionEnded();
         }
 
-        var rotationKey = idempotencyKey.Length == 0 ? null : refreshTokens.RotationKey(idempotencyKey);
-        var judged = await JudgeAsync(presented, rotationKey, client, cancellationToken);
+        var rotationKeys = idempotencyKey.Length == 0 ? [] : refreshTokens.RotationKeys(idempotencyKey);
+        var judged = await JudgeAsync(presented, rotationKeys, client, cancellationToken);
+        if (judged is null && await IsLiveAsync(presented, cancellationToken))
+        {
+            // It waited behind a change of the password, which moved session and account on together, and saw the new one of these with
+            // the old other.
+            judged = await JudgeAsync(presented, rotationKeys, client, cancellationToken);
+        }
+
         if (judged is null)
         {
-            await NoticeMissingAsync(presented, cancellationToken);
             return Problem.SessionEnded();
         }
 
@@ -78,12 +84,12 @@ internal sealed partial class Refresh(
     // Expiry, epoch and revocation stand in WHERE; the generation only in the CASE, which is evaluated anew on the locked row.
     // A repeat from another network and another browser is a thief's, and so is one from another network twice running; with
     // the Idempotency-Key of the exchange it is the owner's, wherever the phone has moved to.
-    private Task<Judged?> JudgeAsync(PresentedRefreshToken presented, byte[]? rotationKey, ClientInfo client, CancellationToken cancellationToken)
+    private Task<Judged?> JudgeAsync(PresentedRefreshToken presented, byte[][] rotationKeys, ClientInfo client, CancellationToken cancellationToken)
     {
         return db.QueryFirstAsync(
             $"""
              with asked as (
-               select {presented.Generation}::bigint as generation, {rotationKey}::bytea as rotation_key, {client.Network}::text as network,
+               select {presented.Generation}::bigint as generation, {rotationKeys}::bytea[] as rotation_keys, {client.Network}::text as network,
                       {client.UserAgent}::text as user_agent),
              judged as (
                update sessions s
@@ -92,7 +98,7 @@ internal sealed partial class Refresh(
                  (select v.verdict,
                          case when v.verdict = 'rotate' then s.generation + 1 else s.generation end,
                          case when v.verdict = 'rotate' then clock_timestamp() else s.rotated_at end,
-                         case when v.verdict = 'rotate' then q.rotation_key else s.rotation_key end,
+                         case when v.verdict = 'rotate' then q.rotation_keys[1] else s.rotation_key end,
                          case when v.verdict = 'rotate' then q.network else s.rotation_network end,
                          case when v.verdict = 'rotate' then q.user_agent else s.rotation_user_agent end,
                          case when v.verdict in ('rotate', 'again') then clock_timestamp() else s.last_used_at end,
@@ -103,7 +109,7 @@ internal sealed partial class Refresh(
                   from (select case
                           when q.generation = s.generation then 'rotate'
                           when q.generation > s.generation then 'rolled_back'
-                          when q.generation = s.generation - 1 and q.rotation_key = s.rotation_key
+                          when q.generation = s.generation - 1 and s.rotation_key = any(q.rotation_keys)
                             and s.rotated_at > clock_timestamp() - {s_keyedGrace} then 'again'
                           when q.generation = s.generation - 1 and s.rotated_at > clock_timestamp() - {s_grace}
                             and (q.network = s.rotation_network
@@ -136,22 +142,24 @@ internal sealed partial class Refresh(
             cancellationToken);
     }
 
-    // A token that we signed, for a session we have never heard of and that cannot have been cleaned up yet: the database is
-    // older than the token. Off the ordinary way, so a second statement may look.
-    private async Task NoticeMissingAsync(PresentedRefreshToken presented, CancellationToken cancellationToken)
+    // Off the ordinary way, so a second statement may look: whether the session is alive after all; and if it is not there, though it
+    // cannot have been cleaned up yet, the database is older than a token that we signed.
+    private async Task<bool> IsLiveAsync(PresentedRefreshToken presented, CancellationToken cancellationToken)
     {
-        if (SessionBeganAt(presented.SessionId) is not { } began || clock.GetUtcNow() - began > options.Value.AbsoluteLifetime)
-        {
-            return;
-        }
-
-        var isKnown = await db.QueryFirstAsync(
-            $"select exists (select 1 from sessions where id = {presented.SessionId})", row => row.GetBoolean(0), cancellationToken);
-        if (!isKnown)
+        var found = await db.QueryAsync(
+            $"""
+             select s.revoked_at is null and s.nonce = {presented.Nonce} and s.idle_expires_at > clock_timestamp() and s.expires_at > clock_timestamp()
+                    and a.status = 'active' and a.auth_epoch = s.auth_epoch
+             from sessions s join accounts a on a.id = s.account_id where s.id = {presented.SessionId}
+             """,
+            row => row.GetBoolean(0), cancellationToken);
+        if (found.Count == 0 && SessionBeganAt(presented.SessionId) is { } began && clock.GetUtcNow() - began < options.Value.AbsoluteLifetime)
         {
             metrics.Refreshed("rolled_back");
             Log.RolledBack(logger, presented.SessionId);
         }
+
+        return found is [true];
     }
 
     // The first 48 bits of a version 7 UUID are milliseconds since 1970.

@@ -22,6 +22,7 @@ internal static class VerifyEmailPage
                 "verified" => Page.Render("VerifyEmailDone.html"),
                 "already-verified" => Page.Render("VerifyEmailAlready.html"),
                 "rejected" => Page.Render("VerifyEmailRejected.html"),
+                "too-late" => Page.Render("VerifyEmailTooLate.html", StatusCodes.Status400BadRequest),
                 "expired" => Page.Render("VerifyEmailExpired.html", StatusCodes.Status400BadRequest),
                 _ => Page.Render("VerifyEmailInvalid.html", StatusCodes.Status400BadRequest),
             };
@@ -53,8 +54,7 @@ internal static class VerifyEmailPage
         var token = form["token"].ToString();
         if (form["action"] == "reject")
         {
-            await verification.RejectAsync(token, client, cancellationToken);
-            return Page.SeeOther($"{Path}?result=rejected");
+            return SeeOther(await verification.RejectAsync(token, client, cancellationToken) ? "rejected" : "too-late");
         }
 
         var errors = new FieldErrors();

@@ -60,7 +60,7 @@ internal static class Problem
 
     public static IResult Busy() => RetryAfter(1, Create(503, "busy", "Too many requests at once. Try again in a moment."));
 
-    public static IResult Unavailable() => RetryAfter(5, Create(503, "unavailable", "The service is not available right now. Nothing was changed."));
+    public static IResult Unavailable() => RetryAfter(5, Create(503, "unavailable", "The service is not available right now. Nothing is half done."));
 
     public static ProblemHttpResult Internal() => Create(500, "internal", "Something went wrong on our side.");
 

@@ -23,7 +23,7 @@ internal sealed class AccessTokens(SigningKeyRing keys, PublicUrl url, IOptions<
     /// <param name="accountId">The subject.</param>
     /// <param name="sessionId">The session that the token dies with.</param>
     /// <param name="now">The database's clock, as the statement that opened or rotated the session answered it.</param>
-    /// <param name="sessionEnd">The session's absolute end; the token does not outlive it.</param>
+    /// <param name="sessionEnd">When the session ends unless it is refreshed; the token does not outlive it.</param>
     /// <param name="cancellationToken">Ends a wait for the keys.</param>
     /// <returns>The token and its life in seconds.</returns>
     public async Task<(string Token, int ExpiresIn)> CreateAsync(

@@ -20,7 +20,7 @@ internal sealed class RefreshTokens(SecretKeys secrets)
     private const int MacLength = 32;
     private const string Label = "refresh-token";
 
-    private readonly byte[] _rotationKey = secrets.Current("refresh-rotation");
+    private readonly List<byte[]> _rotationKeys = [.. secrets.KeyIds.Select(id => secrets.Find(id, "refresh-rotation")!)];
     private readonly List<byte[]> _keys = [.. secrets.KeyIds.Select(id => secrets.Find(id, Label)!)];
 
     public string Create(Guid sessionId, long generation, ReadOnlySpan<byte> nonce)
@@ -57,8 +57,12 @@ internal sealed class RefreshTokens(SecretKeys secrets)
         return null;
     }
 
-    /// <summary>What a session keeps of the Idempotency-Key of its last rotation.</summary>
-    public byte[] RotationKey(string idempotencyKey) => HMACSHA256.HashData(_rotationKey, Encoding.UTF8.GetBytes(idempotencyKey));
+    /// <summary>
+    /// What a session keeps of the Idempotency-Key of its last rotation: under the newest secret first, then as the ones before it would have
+    /// kept it.
+    /// </summary>
+    public byte[][] RotationKeys(string idempotencyKey) =>
+        [.. _rotationKeys.Select(key => HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(idempotencyKey)))];
 
     private static void Mac(byte[] key, Guid sessionId, long generation, ReadOnlySpan<byte> nonce, Span<byte> destination)
     {

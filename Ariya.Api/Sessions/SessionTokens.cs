@@ -21,9 +21,8 @@ internal sealed class SessionTokens(AccessTokens accessTokens, RefreshTokens ref
 {
     public async Task<TokensResponse> CreateAsync(LiveSession session, AccountBody account, CancellationToken cancellationToken)
     {
-        var (accessToken, expiresIn) =
-            await accessTokens.CreateAsync(account.Id, session.Id, session.Now, session.ExpiresAt, cancellationToken);
         var end = session.IdleExpiresAt < session.ExpiresAt ? session.IdleExpiresAt : session.ExpiresAt;
+        var (accessToken, expiresIn) = await accessTokens.CreateAsync(account.Id, session.Id, session.Now, end, cancellationToken);
         return new TokensResponse("Bearer", accessToken, expiresIn,
             refreshTokens.Create(session.Id, session.Generation, session.Nonce), (int)Math.Ceiling((end - session.Now).TotalSeconds), account);
     }

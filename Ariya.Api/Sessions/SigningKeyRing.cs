@@ -102,7 +102,8 @@ internal sealed class SigningKeyRing(IServiceScopeFactory scopes, SecretKeys sec
     {
         if (!SigningKeySeal.IsGenuine(row, secrets))
         {
-            return null;
+            // Sealed anew by a process that has a newer secret, or tampered with. A key that is open goes on as it was, whatever the row says.
+            return known.FirstOrDefault(key => key.Key.KeyId == row.Kid);
         }
 
         return known.FirstOrDefault(key => key.Key.KeyId == row.Kid) is { } open ? open with { CanSign = row.RetiredAt is null }

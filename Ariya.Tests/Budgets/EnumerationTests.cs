@@ -12,7 +12,8 @@ public sealed class EnumerationTests(RunningAriya ariya)
     // What the instances and the worker do by themselves, as often as their clocks say.
     private static readonly string[] s_background =
     [
-        "skip locked", "revoked_at > clock_timestamp()", "worker_heartbeats", "signing_keys", "pg_stat_statements", "from deployment_settings", "outbox_attempts",
+        "skip locked", "where revoked_at >", "worker_heartbeats", "signing_keys", "pg_stat_statements",
+        "from deployment_settings", "outbox_attempts",
     ];
 
     [Fact]
@@ -34,7 +35,10 @@ public sealed class EnumerationTests(RunningAriya ariya)
     // Mails of earlier tests, and of this one, are nobody's statements any more.
     private Task<object> SettledAsync(Person known) => Wait.UntilAsync("the outbox to be empty", TimeSpan.FromSeconds(30), async () =>
         await ariya.ScalarAsync<long>(
-            "select count(*) from outbox_messages where state in ('pending', 'leased') or state = 'retry' and due_at < clock_timestamp() + interval '1 minute'") == 0
+            """
+            select count(*) from outbox_messages
+            where state in ('pending', 'leased') or state = 'retry' and due_at < clock_timestamp() + interval '1 minute'
+            """) == 0
             ? (object)known : null);
 
     /// <summary>By statement: calls and rows that a number of wrong passwords cost.</summary>

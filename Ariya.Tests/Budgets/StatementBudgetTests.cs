@@ -56,8 +56,9 @@ public sealed class StatementBudgetTests(RunningAriya ariya)
     public async Task AWrongPasswordIsTwoRoundTripsWhoeverIsAsked()
     {
         var known = await Person.WithAccountAsync(ariya);
-        var ofKnown = await SentAsync("login", new { email = known.Email, password = "not the sentence at all" }, HttpStatusCode.Unauthorized);
-        var ofUnknown = await SentAsync("login", new { email = new Person(ariya).Email, password = "not the sentence at all" }, HttpStatusCode.Unauthorized);
+        const string Wrong = "not the sentence at all";
+        var ofKnown = await SentAsync("login", new { email = known.Email, password = Wrong }, HttpStatusCode.Unauthorized);
+        var ofUnknown = await SentAsync("login", new { email = new Person(ariya).Email, password = Wrong }, HttpStatusCode.Unauthorized);
         Assert.Equal(2, ofKnown.Count);
         Assert.Equal(ofKnown, ofUnknown);
         Assert.False(Writes(ofKnown[0]), ofKnown[0]);

@@ -10,7 +10,7 @@ namespace Ariya.Tests.Contract;
 public sealed partial class CatalogueTests(ApiHost api) : IClassFixture<ApiHost>
 {
     // Read where they are used, not bound to a class.
-    private static readonly string[] s_sectionsWithoutClass = ["ConnectionStrings", "Passwords", "Ports", "Proxies"];
+    private static readonly string[] s_sectionsWithoutClass = ["AppHost", "ConnectionStrings", "Passwords", "Ports", "Proxies"];
 
     [Fact]
     public void EveryRefusalIsInTheDocumentOnceAndNoOther()

@@ -25,7 +25,11 @@ internal sealed class OwnDatabase : IAsyncDisposable
     {
         var name = $"own_{Guid.CreateVersion7():N}";
         await ariya.SqlAsync($"create database {name}");
-        var connection = new NpgsqlConnectionStringBuilder(await ariya.App.GetConnectionStringAsync("ariyadb")) { Database = name, Pooling = false };
+        var connection = new NpgsqlConnectionStringBuilder(await ariya.App.GetConnectionStringAsync("ariyadb"))
+        {
+            Database = name,
+            Pooling = false,
+        };
         var database = new OwnDatabase(ariya, name, connection.ConnectionString);
         await using var db = database.Open();
         await db.Database.MigrateAsync();

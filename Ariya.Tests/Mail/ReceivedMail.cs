@@ -41,7 +41,7 @@ internal sealed partial class ReceivedMail
     {
         var end = raw.IndexOf("\r\n\r\n", StringComparison.Ordinal);
         var headers = Regex.Replace(raw[..end], "\r\n[ \t]", " ").Split("\r\n")
-            .Select(line => (line[..line.IndexOf(':', StringComparison.Ordinal)], line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim()));
+            .Select(line => line.Split(':', 2)).Select(pair => (pair[0], pair[1].Trim()));
         return ([.. headers], raw[(end + 4)..]);
     }
 

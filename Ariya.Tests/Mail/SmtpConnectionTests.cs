@@ -19,7 +19,8 @@ public sealed class SmtpConnectionTests
     [InlineData(".", nameof(DeliveryOutcome.Unknown), nameof(SmtpStage.AfterDot))]
     public async Task ARelayThatGoesQuietOrAwayIsLeftInTime(string verb, string outcome, string stage)
     {
-        RelayReply[] replies = [RelayReply.HangUp, RelayReply.Silence, RelayReply.Slowly($"250-{new string('x', 4000)}", TimeSpan.FromMilliseconds(5))];
+        var drops = RelayReply.Slowly($"250-{new string('x', 4000)}", TimeSpan.FromMilliseconds(5));
+        RelayReply[] replies = [RelayReply.HangUp, RelayReply.Silence, drops];
         await Task.WhenAll(replies.Select(async reply =>
         {
             await using var relay = new ScriptedRelay(RelayScript.At(verb, reply));
@@ -55,7 +56,8 @@ public sealed class SmtpConnectionTests
         await Assert.ThrowsAsync<TimeoutException>(() => sending.WaitAsync(s_short * 1.5));
         gate.SetResult();
 
-        Assert.Equal((DeliveryOutcome.Accepted, "250 2.0.0 at last"), (await sending) is var report ? (report.Outcome, report.Reply) : default);
+        var report = await sending;
+        Assert.Equal((DeliveryOutcome.Accepted, "250 2.0.0 at last"), (report.Outcome, report.Reply));
     }
 
     [Fact]

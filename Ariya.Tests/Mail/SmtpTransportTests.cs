@@ -49,7 +49,8 @@ public sealed class SmtpTransportTests
     [Fact]
     public async Task AReplyOfSeveralLinesIsKeptWhole()
     {
-        await using var relay = new ScriptedRelay(RelayScript.At(".", "451-4.7.1 greylisted\r\n451-4.7.1 for five minutes\r\n451 4.7.1 come back"));
+        await using var relay = new ScriptedRelay(RelayScript.At(
+            ".", "451-4.7.1 greylisted\r\n451-4.7.1 for five minutes\r\n451 4.7.1 come back"));
         await using var transport = Transport(relay);
         var report = await transport.SendAsync(Mail(), CancellationToken.None);
 
@@ -110,13 +111,15 @@ public sealed class SmtpTransportTests
         await using var transport = Transport(relay);
         var refused = await transport.SendAsync(Mail() with { To = "jörg@bücher.example" }, CancellationToken.None);
         Assert.Equal((DeliveryOutcome.Refused, SmtpStage.Mail), (refused.Outcome, refused.Stage));
-        Assert.Equal(DeliveryOutcome.Accepted, (await transport.SendAsync(Mail() with { To = "jorg@bücher.example" }, CancellationToken.None)).Outcome);
+        var taken = await transport.SendAsync(Mail() with { To = "jorg@bücher.example" }, CancellationToken.None);
+        Assert.Equal(DeliveryOutcome.Accepted, taken.Outcome);
         Assert.Equal(["jorg@xn--bcher-kva.example"], relay.Accepted.Select(mail => mail.Recipient));
         Assert.Single(relay.Commands, command => command.StartsWith("MAIL FROM:<no-reply@example.com>", StringComparison.Ordinal));
 
         await using var modern = new ScriptedRelay();
         await using var other = Transport(modern);
-        Assert.Equal(DeliveryOutcome.Accepted, (await other.SendAsync(Mail() with { To = "jörg@bücher.example" }, CancellationToken.None)).Outcome);
+        taken = await other.SendAsync(Mail() with { To = "jörg@bücher.example" }, CancellationToken.None);
+        Assert.Equal(DeliveryOutcome.Accepted, taken.Outcome);
         Assert.Contains("MAIL FROM:<no-reply@example.com> SMTPUTF8 BODY=8BITMIME", modern.Commands);
         Assert.Equal("jörg@xn--bcher-kva.example", Assert.Single(modern.Accepted).Recipient);
     }
@@ -142,8 +145,10 @@ public sealed class SmtpTransportTests
         new(Guid.CreateVersion7(), "Grace@example.com", "Grace Hopper", "Welcome", "<p>Welcome</p>", "Welcome");
 
     internal static SmtpTransport Transport(ScriptedRelay relay, TimeSpan? commands = null, TimeSpan? acceptance = null) =>
-        new(Settings(relay) with { CommandTimeout = commands ?? TimeSpan.FromSeconds(20), AcceptanceTimeout = acceptance ?? TimeSpan.FromSeconds(20) },
-            TimeProvider.System);
+        new(Settings(relay) with
+        {
+            CommandTimeout = commands ?? TimeSpan.FromSeconds(20), AcceptanceTimeout = acceptance ?? TimeSpan.FromSeconds(20),
+        }, TimeProvider.System);
 
     internal static SmtpSettings Settings(ScriptedRelay relay, SmtpSecurity security = SmtpSecurity.None, string? user = null) =>
         new("localhost", relay.Port, security, user, user is null ? null : "a relay password", "no-reply@example.com", "Ariya");

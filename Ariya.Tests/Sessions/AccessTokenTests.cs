@@ -21,7 +21,9 @@ public sealed class AccessTokenTests(RunningAriya ariya)
         Assert.Equal(["alg", "kid", "typ"], forge.Header.Select(member => member.Key).Order(StringComparer.Ordinal));
         Assert.Equal("ES256", (string?)forge.Header["alg"]);
         Assert.Equal("at+jwt", (string?)forge.Header["typ"]);
-        Assert.Equal(["aud", "exp", "iat", "iss", "jti", "nbf", "sid", "sub"], forge.Payload.Select(member => member.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["aud", "exp", "iat", "iss", "jti", "nbf", "sid", "sub"],
+            forge.Payload.Select(member => member.Key).Order(StringComparer.Ordinal));
         Assert.Equal(600, (long)forge.Payload["exp"]! - (long)forge.Payload["iat"]!);
         Assert.Equal("ariya", (string?)forge.Payload["aud"]);
         Assert.Equal(ariya.Api.BaseAddress!.GetLeftPart(UriPartial.Authority), ((string?)forge.Payload["iss"])?.TrimEnd('/'));
@@ -140,7 +142,8 @@ public sealed class AccessTokenTests(RunningAriya ariya)
         var mailed = (await person.MailAsync("Confirm your e-mail address")).Token;
         await person.VerifyAsync(mailed);
         var tokens = await person.SignInAsync();
-        foreach (var token in new[] { tokens.Refresh, mailed, "", ".", "..", "a.b.c", $"{tokens.Access}.{tokens.Access}", $"{tokens.Access}, Bearer {tokens.Access}" })
+        var twice = new[] { $"{tokens.Access}.{tokens.Access}", $"{tokens.Access}, Bearer {tokens.Access}" };
+        foreach (var token in new[] { tokens.Refresh, mailed, "", ".", "..", "a.b.c" }.Concat(twice))
         {
             await AssertRefusedAsync(token);
         }
@@ -163,7 +166,8 @@ public sealed class AccessTokenTests(RunningAriya ariya)
         }
     }
 
-    private async Task<TokenForge> ForgeAsync() => await TokenForge.OfAsync(ariya, await (await Person.WithAccountAsync(ariya)).SignInAsync());
+    private async Task<TokenForge> ForgeAsync() =>
+        await TokenForge.OfAsync(ariya, await (await Person.WithAccountAsync(ariya)).SignInAsync());
 
     private async Task AssertAcceptedAsync(string token) => Assert.Equal(HttpStatusCode.OK, (await SendAsync(token)).StatusCode);
 

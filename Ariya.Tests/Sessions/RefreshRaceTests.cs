@@ -48,7 +48,8 @@ public sealed class RefreshRaceTests(RunningAriya ariya)
         var person = await Person.WithAccountAsync(ariya);
         var first = await person.SignInAsync();
         var refreshes = Enumerable.Range(0, 10).Select(_ => person.TryRefreshAsync(first)).ToList();
-        Assert.Equal(HttpStatusCode.NoContent, (await person.PostAsync("/api/v1/auth/logout", new { refreshToken = first.Refresh })).StatusCode);
+        var logout = await person.PostAsync("/api/v1/auth/logout", new { refreshToken = first.Refresh });
+        Assert.Equal(HttpStatusCode.NoContent, logout.StatusCode);
         foreach (var answer in await Task.WhenAll(refreshes))
         {
             if (answer.StatusCode == HttpStatusCode.OK)

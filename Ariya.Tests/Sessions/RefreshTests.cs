@@ -65,7 +65,8 @@ public sealed class RefreshTests(RunningAriya ariya)
         var first = await person.SignInAsync();
         var successor = await person.RefreshedAsync(first);
         var session = new SessionRow(ariya, first);
-        await session.SetAsync("rotated_at = clock_timestamp() - interval '20 seconds', idle_expires_at = idle_expires_at - interval '1 hour'");
+        await session.RotatedAgoAsync("20 seconds");
+        await session.SetAsync("idle_expires_at = idle_expires_at - interval '1 hour'");
         var idleEnd = await session.GetAsync<DateTime>("idle_expires_at");
 
         var again = await person.RefreshedAsync(first);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Ariya.Api.Sessions;
 using Ariya.Data.Keys;
 using Ariya.Tests.Distributed;
@@ -61,7 +60,7 @@ public sealed class RolledBackTests(RunningAriya ariya)
         await foreach (var lines in ariya.App.Services.GetRequiredService<ResourceLoggerService>().WatchAsync("api", timeout.Token))
         {
             seen.AddRange(lines.Select(line => line.Content));
-            if (seen.Any(line => line.Contains(string.Create(CultureInfo.InvariantCulture, $"Session {sessionId} was refreshed further"), StringComparison.Ordinal)))
+            if (seen.Any(line => line.Contains($"Session {sessionId} was refreshed further", StringComparison.Ordinal)))
             {
                 return seen;
             }

@@ -88,7 +88,8 @@ public sealed class SessionListTests(RunningAriya ariya)
     {
         var owner = await Person.WithAccountAsync(ariya);
         var tokens = await owner.SignInAsync();
-        foreach (var change in new[] { "idle_expires_at = clock_timestamp()", "expires_at = clock_timestamp()", "auth_epoch = auth_epoch - 1" })
+        string[] changes = ["idle_expires_at = clock_timestamp()", "expires_at = clock_timestamp()", "auth_epoch = auth_epoch - 1"];
+        foreach (var change in changes)
         {
             await new SessionRow(ariya, await owner.SignInAsync()).SetAsync(change);
         }

@@ -24,12 +24,14 @@ internal sealed class SessionRow(RunningAriya ariya, Tokens tokens)
 
 internal static class RefreshSteps
 {
-    public static async Task<Tokens> RefreshedAsync(this Person person, Tokens tokens, string? idempotencyKey = null, HttpClient? api = null) =>
+    public static async Task<Tokens> RefreshedAsync(
+        this Person person, Tokens tokens, string? idempotencyKey = null, HttpClient? api = null) =>
         await Person.TokensAsync(await person.TryRefreshAsync(tokens, idempotencyKey, api));
 
     public static Task<HttpResponseMessage> TryRefreshAsync(
         this Person person, Tokens tokens, string? idempotencyKey = null, HttpClient? api = null) =>
-        person.SendAsync(HttpMethod.Post, "/api/v1/auth/refresh", new { refreshToken = tokens.Refresh }, idempotencyKey: idempotencyKey, api: api);
+        person.SendAsync(
+            HttpMethod.Post, "/api/v1/auth/refresh", new { refreshToken = tokens.Refresh }, idempotencyKey: idempotencyKey, api: api);
 
     /// <summary>The one refusal that refresh knows.</summary>
     public static async Task AssertEndedAsync(this Person person, Tokens tokens, string? idempotencyKey = null) =>
@@ -37,7 +39,8 @@ internal static class RefreshSteps
             await person.TryRefreshAsync(tokens, idempotencyKey), System.Net.HttpStatusCode.Unauthorized));
 
     /// <summary>A second sign-in somewhere else of the same person.</summary>
-    public static Person Elsewhere(this Person person, RunningAriya ariya, string? ip = null, string? userAgent = null) => new(ariya, person.Email)
+    public static Person Elsewhere(this Person person, RunningAriya ariya, string? ip = null, string? userAgent = null) =>
+        new(ariya, person.Email)
     {
         Password = person.Password,
         Ip = ip ?? person.Ip,

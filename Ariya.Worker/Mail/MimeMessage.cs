@@ -44,7 +44,8 @@ internal static class MimeMessage
     private static string Mailbox(string name, string address) => name.Length == 0 ? $"<{address}>" : $"{Phrase(name)}\r\n <{address}>";
 
     // In front of an address a comma or a dot needs quotes; in a subject they would be shown.
-    private static string Phrase(string name) => !IsPlain(name) ? Encoded(name) : name.AsSpan().ContainsAny(',', '.') ? $"\"{name}\"" : name;
+    private static string Phrase(string name) =>
+        !IsPlain(name) ? Encoded(name) : name.AsSpan().ContainsAny(',', '.') ? $"\"{name}\"" : name;
 
     private static bool IsPlain(string text) =>
         text.Length <= 60 && text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is ' ' or '-' or '.' or ',' or '!' or '\'');

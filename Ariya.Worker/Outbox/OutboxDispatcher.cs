@@ -63,7 +63,8 @@ internal sealed partial class OutboxDispatcher(
             return 0;
         }
 
-        using var renewal = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        // Not tied to stopping: while the worker stops it may still wait for the relay's verdict on a mail, and nobody else may send that one.
+        using var renewal = new CancellationTokenSource();
         var renewing = RenewAsync(owner, [.. batch.Select(message => message.Id)], renewal.Token);
         var settlements = new List<Settlement>(batch.Count);
         try
@@ -78,9 +79,15 @@ internal sealed partial class OutboxDispatcher(
             var tried = settlements.Select(settlement => settlement.Message.Id).ToHashSet();
             settlements.AddRange(batch.Where(message => !tried.Contains(message.Id)).Select(message =>
                 new Settlement(message, OutboxStates.Retry, null, TimeSpan.Zero, null)));
-            await SettleAsync(owner, settlements);
-            await renewal.CancelAsync();
-            await renewing;
+            try
+            {
+                await SettleAsync(owner, settlements);
+            }
+            finally
+            {
+                await renewal.CancelAsync();
+                await renewing;
+            }
         }
 
         return batch.Count;
@@ -98,7 +105,18 @@ internal sealed partial class OutboxDispatcher(
                 continue;
             }
 
-            var report = await SendAsync(prepared.Message, mail, cancellationToken);
+            DeliveryReport report;
+            try
+            {
+                report = await SendAsync(prepared.Message, mail, cancellationToken);
+            }
+            catch (Exception exception) when (exception is FormatException or ArgumentException)
+            {
+                // An address that no parser of ours let in: this row ends, and the ones behind it go out.
+                settlements.Add(new Settlement(prepared.Message, OutboxStates.Dead, $"it cannot be sent: {exception.GetType().Name}", TimeSpan.Zero, null));
+                continue;
+            }
+
             if (report.Outcome == DeliveryOutcome.RelayFailed)
             {
                 // The relay's trouble, not this mail's: nothing is held against any of them.

@@ -58,11 +58,11 @@ internal sealed class OutboxQueue(AriyaDbContext db)
             cancellationToken);
     }
 
-    /// <summary>Keeps the rows of a claim for another lease.</summary>
+    /// <summary>Keeps the rows of a claim for another lease; a lease that has ended is anybody's and is not revived.</summary>
     public Task<int> RenewAsync(Guid owner, Guid[] messageIds, TimeSpan lease, CancellationToken cancellationToken) => db.ExecuteAsync(
         $"""
          update outbox_messages set due_at = clock_timestamp() + {lease}
-         where id = any({messageIds}) and state = 'leased' and lease_owner = {owner}
+         where id = any({messageIds}) and state = 'leased' and lease_owner = {owner} and due_at > clock_timestamp()
          """,
         cancellationToken);
 

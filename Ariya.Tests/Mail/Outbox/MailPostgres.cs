@@ -54,7 +54,9 @@ public sealed class MailPostgres : IAsyncLifetime
 
     public Task BringBackAsync(string name) => AdministerAsync($"alter database {name} allow_connections true");
 
-    public string To(string database) => new NpgsqlConnectionStringBuilder(_connection) { Database = database, Pooling = database != Template }.ConnectionString;
+    // A connection that stays open to the template would keep it from being copied.
+    public string To(string database) =>
+        new NpgsqlConnectionStringBuilder(_connection) { Database = database, Pooling = database != Template }.ConnectionString;
 
     private async Task AdministerAsync(string sql)
     {

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Text;
 using Ariya.Data.Outbox;
 using Ariya.Tests.Mail.Relay;
 using Ariya.Worker.Mail;
@@ -54,7 +55,7 @@ public sealed class MailedTokenTests(MailPostgres postgres) : OutboxRoom(postgre
             Assert.True(await WorksAsync(mail.Token));
             Assert.DoesNotContain(mail.Token, everything, StringComparison.Ordinal);
             Assert.DoesNotContain(Convert.ToHexStringLower(Base64Url.DecodeFromChars(mail.Token)), everything, StringComparison.Ordinal);
-            Assert.DoesNotContain(Convert.ToHexStringLower(System.Text.Encoding.ASCII.GetBytes(mail.Token)), everything, StringComparison.Ordinal);
+            Assert.DoesNotContain(Convert.ToHexStringLower(Encoding.ASCII.GetBytes(mail.Token)), everything, StringComparison.Ordinal);
         }
     }
 
@@ -160,7 +161,8 @@ public sealed class MailedTokenTests(MailPostgres postgres) : OutboxRoom(postgre
     private async Task<string> EverythingAsync()
     {
         var everything = "";
-        foreach (var table in (await ScalarAsync<string[]>("select array_agg(tablename::text) from pg_tables where schemaname = 'public'"))!)
+        var tables = await ScalarAsync<string[]>("select array_agg(tablename::text) from pg_tables where schemaname = 'public'");
+        foreach (var table in tables!)
         {
             everything += await ScalarAsync<string>($"select string_agg(t::text, ' ') from \"{table}\" t");
         }

@@ -74,7 +74,10 @@ public sealed class OutboxDispatcherTests(MailPostgres postgres) : OutboxRoom(po
     public async Task WhenTheRelayLeavesMidBatchTheRestGoesBackAtOnce()
     {
         var mails = 0;
-        Relay.Script = new RelayScript { On = moment => moment.Verb == "MAIL" && ++mails > 2 ? RelayReply.Last("421 4.3.2 closing") : null };
+        Relay.Script = new RelayScript
+        {
+            On = moment => moment.Verb == "MAIL" && ++mails > 2 ? RelayReply.Last("421 4.3.2 closing") : null,
+        };
         var ids = new List<Guid>();
         foreach (var number in Enumerable.Range(0, 5))
         {
@@ -140,8 +143,9 @@ public sealed class OutboxDispatcherTests(MailPostgres postgres) : OutboxRoom(po
                 On = moment => moment.Verb == verb && (moment.Recipient ?? "").StartsWith("choke", StringComparison.Ordinal)
                     ? verb == "." ? RelayReply.Silence : RelayReply.HangUp : null,
             };
+            var before = await WelcomeAsync($"before{(int)verb[0]}@example.com");
             var choking = await WelcomeAsync($"choke{(int)verb[0]}@example.com");
-            Guid[] others = [await WelcomeAsync($"before{(int)verb[0]}@example.com"), await WelcomeAsync($"after{(int)verb[0]}@example.com")];
+            Guid[] others = [before, await WelcomeAsync($"after{(int)verb[0]}@example.com")];
             var worker = Worker(settings => settings.Patience = TimeSpan.FromSeconds(1));
             while (await worker.RunOnceAsync() > 0)
             {
@@ -162,7 +166,8 @@ public sealed class OutboxDispatcherTests(MailPostgres postgres) : OutboxRoom(po
             """
             with a as (
               insert into accounts (id, email, email_canonical, first_name, last_name, password_hash)
-              select gen_random_uuid(), 'p' || n || '@example.com', 'p' || n || '@example.com', 'Grace', 'Hopper', 'none' from generate_series(1, 500) n
+              select gen_random_uuid(), 'p' || n || '@example.com', 'p' || n || '@example.com', 'Grace', 'Hopper', 'none'
+              from generate_series(1, 500) n
               returning id, email)
             insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, salt)
             select gen_random_uuid(), gen_random_uuid(), 'mail.welcome.v1', jsonb_build_object('accountId', id), email,
@@ -194,18 +199,20 @@ public sealed class OutboxDispatcherTests(MailPostgres postgres) : OutboxRoom(po
             await WelcomeAsync($"p{number}@example.com");
         }
 
-        var worker = Worker();
-        await worker.StartAsync();
+        using var stop = new CancellationTokenSource();
+        var sending = Worker().RunOnceAsync(stop.Token);
         await reached.Task;
-        var stopping = worker.StopAsync();
+        await stop.CancelAsync();
         gate.SetResult();
-        await stopping;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sending);
 
         Assert.Single(Relay.Accepted);
         Assert.Equal("retry 0 2, sent 1 1", await ScalarAsync<string>(
             """
             select string_agg(state || ' ' || attempts || ' ' || n, ', ' order by state)
-            from (select state, attempts, count(*) n from outbox_messages where lease_owner is null and due_at <= clock_timestamp() group by 1, 2) x
+            from (
+              select state, attempts, count(*) n from outbox_messages
+              where lease_owner is null and due_at <= clock_timestamp() group by 1, 2) x
             """));
     }
 

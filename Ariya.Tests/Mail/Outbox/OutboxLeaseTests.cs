@@ -36,10 +36,11 @@ public sealed class OutboxLeaseTests(MailPostgres postgres) : OutboxRoom(postgre
         var held = Assert.Single(await ClaimAsync(worker));
         await MakeDueAsync(id);
         var other = Guid.CreateVersion7();
-        Assert.Single(await worker.UseAsync<OutboxQueue, List<LeasedMessage>>(queue => queue.ClaimAsync(other, 10, s_minute, CancellationToken.None)));
+        Assert.Single(await ClaimAsync(worker, other));
 
         Settlement[] settlement = [new(held, OutboxStates.Dead, "too late", TimeSpan.Zero, null)];
-        Assert.Equal(0, await worker.UseAsync<OutboxQueue, int>(queue => queue.RenewAsync(_paused, [id], s_minute * 9, CancellationToken.None)));
+        Assert.Equal(0, await worker.UseAsync<OutboxQueue, int>(queue =>
+            queue.RenewAsync(_paused, [id], s_minute * 9, CancellationToken.None)));
         Assert.Equal(0, await worker.UseAsync<OutboxQueue, int>(queue => queue.SettleAsync(_paused, settlement, CancellationToken.None)));
         var row = await RowAsync(id);
         Assert.Equal(("leased", 0, null), (row.State, row.Attempts, row.Reason));
@@ -109,6 +110,6 @@ public sealed class OutboxLeaseTests(MailPostgres postgres) : OutboxRoom(postgre
         }
     }
 
-    private Task<List<LeasedMessage>> ClaimAsync(InProcessWorker worker) =>
-        worker.UseAsync<OutboxQueue, List<LeasedMessage>>(queue => queue.ClaimAsync(_paused, 10, s_minute, CancellationToken.None));
+    private Task<List<LeasedMessage>> ClaimAsync(InProcessWorker worker, Guid? owner = null) =>
+        worker.UseAsync<OutboxQueue, List<LeasedMessage>>(queue => queue.ClaimAsync(owner ?? _paused, 10, s_minute, CancellationToken.None));
 }

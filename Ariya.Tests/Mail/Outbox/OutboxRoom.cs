@@ -77,8 +77,10 @@ public abstract class OutboxRoom(MailPostgres postgres) : IAsyncLifetime
         var id = Guid.CreateVersion7();
         await SqlAsync(
             """
-            insert into registrations (id, email, email_canonical, password_hash, first_name, last_name, fingerprint, network, user_agent, expires_at)
-            values ($1, $2, $2, 'none', $3, $4, $5, '192.0.2.0/24', 'Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0', clock_timestamp() + interval '7 days')
+            insert into registrations (id, email, email_canonical, password_hash, first_name, last_name, fingerprint, network, user_agent,
+                                       expires_at)
+            values ($1, $2, $2, 'none', $3, $4, $5, '192.0.2.0/24', 'Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0',
+                    clock_timestamp() + interval '7 days')
             """, id, email, firstName, lastName, RandomNumberGenerator.GetBytes(32));
         return id;
     }
@@ -95,11 +97,13 @@ public abstract class OutboxRoom(MailPostgres postgres) : IAsyncLifetime
             """, [id]);
         await using var row = await command.ExecuteReaderAsync();
         Assert.True(await row.ReadAsync());
-        return new RowState(row.GetString(0), row.GetInt32(1), row.IsDBNull(2) ? null : row.GetString(2), row.GetBoolean(3), row.GetDouble(4));
+        var reason = row.IsDBNull(2) ? null : row.GetString(2);
+        return new RowState(row.GetString(0), row.GetInt32(1), reason, row.GetBoolean(3), row.GetDouble(4));
     }
 
     /// <summary>As if the wait were over: the row may be taken now.</summary>
-    protected Task MakeDueAsync(Guid id) => SqlAsync("update outbox_messages set due_at = clock_timestamp() - interval '1 second' where id = $1", id);
+    protected Task MakeDueAsync(Guid id) =>
+        SqlAsync("update outbox_messages set due_at = clock_timestamp() - interval '1 second' where id = $1", id);
 
     /// <summary>Whether a mailed link would be taken.</summary>
     protected async Task<bool> WorksAsync(string token) => await ScalarAsync<bool>(

@@ -18,7 +18,10 @@ public sealed class SigningKeyMaintenanceTests(MailPostgres postgres) : OutboxRo
 
         Assert.Equal(2, await ScalarAsync<long>("select count(*) from signing_keys where retired_at is null"));
         Assert.Equal(1, await ScalarAsync<long>(
-            "select count(*) from signing_keys where kid <> $1 and signs_from between now() + interval '10 minutes' and now() + interval '20 minutes'", old));
+            """
+            select count(*) from signing_keys
+            where kid <> $1 and signs_from between now() + interval '10 minutes' and now() + interval '20 minutes'
+            """, old));
     }
 
     [Fact]
@@ -64,7 +67,10 @@ public sealed class SigningKeyMaintenanceTests(MailPostgres postgres) : OutboxRo
         // In microseconds, as the database keeps it: the row's seal covers the time.
         var key = SigningKeySeal.Create(WorkerSettings.Secrets, new DateTimeOffset(signsFrom.UtcTicks / 10 * 10, TimeSpan.Zero));
         await SqlAsync(
-            "insert into signing_keys (kid, algorithm, x, y, sealed_private_key, seal_salt, signs_from, row_mac) values ($1, $2, $3, $4, $5, $6, $7, $8)",
+            """
+            insert into signing_keys (kid, algorithm, x, y, sealed_private_key, seal_salt, signs_from, row_mac)
+            values ($1, $2, $3, $4, $5, $6, $7, $8)
+            """,
             key.Kid, key.Algorithm, key.X, key.Y, key.SealedPrivateKey, key.SealSalt, key.SignsFrom, key.RowMac);
         return key.Kid;
     }

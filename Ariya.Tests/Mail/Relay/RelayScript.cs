@@ -5,7 +5,9 @@ namespace Ariya.Tests.Mail.Relay;
 
 /// <summary>A place in the dialogue where the relay has to say something.</summary>
 /// <param name="Connection">Number of the connection, from 1.</param>
-/// <param name="Verb"><c>CONNECT</c> for the greeting, <c>.</c> after the content, <c>AUTH-USER</c> and <c>AUTH-PASSWORD</c>, else the command's word.</param>
+/// <param name="Verb">
+/// <c>CONNECT</c> for the greeting, <c>.</c> after the content, <c>AUTH-USER</c> and <c>AUTH-PASSWORD</c>, else the command's word.
+/// </param>
 /// <param name="Line">The whole command.</param>
 /// <param name="Recipient">Of the mail at hand, if it has one yet.</param>
 /// <param name="Mail">Number of the mail on this connection, from 1.</param>

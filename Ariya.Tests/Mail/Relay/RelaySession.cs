@@ -163,7 +163,8 @@ internal sealed class RelaySession : IAsyncDisposable
 
     private RelayMoment Moment(string verb, string line) => new(_number, verb, line, _recipient, _mail);
 
-    private static string Address(string line) => line[(line.IndexOf('<', StringComparison.Ordinal) + 1)..line.IndexOf('>', StringComparison.Ordinal)];
+    private static string Address(string line) =>
+        line[(line.IndexOf('<', StringComparison.Ordinal) + 1)..line.IndexOf('>', StringComparison.Ordinal)];
 
     private StreamReader Reader() => new(_stream, Encoding.UTF8, detectEncodingFromByteOrderMarks: false, leaveOpen: true);
 }

@@ -73,7 +73,8 @@ internal sealed class ScriptedRelay : IAsyncDisposable
         {
             await session.ServeAsync(_stop.Token);
         }
-        catch (Exception exception) when (exception is IOException or OperationCanceledException or AuthenticationException or ObjectDisposedException)
+        catch (Exception exception) when (
+            exception is IOException or OperationCanceledException or AuthenticationException or ObjectDisposedException)
         {
             // The other side hung up or turned away from the certificate.
         }

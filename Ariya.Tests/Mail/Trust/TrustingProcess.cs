@@ -20,7 +20,8 @@ internal static class TrustingProcess
         try
         {
             await File.WriteAllTextAsync(file, authorityPem);
-            string[] arguments = ["exec", Assembly.GetExecutingAssembly().Location, Command, relay.Port.ToString(CultureInfo.InvariantCulture), $"{security}"];
+            var port = relay.Port.ToString(CultureInfo.InvariantCulture);
+            string[] arguments = ["exec", Assembly.GetExecutingAssembly().Location, Command, port, $"{security}"];
             var start = new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true };
             start.Environment["SSL_CERT_FILE"] = file;
             start.Environment["SSL_CERT_DIR"] = "/nowhere";

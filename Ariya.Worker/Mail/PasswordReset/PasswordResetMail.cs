@@ -68,10 +68,14 @@ internal sealed class PasswordResetMail(AriyaDbContext db, OneTimeTokenKeys toke
                  select 1 from one_time_tokens y join outbox_messages later on later.id = y.message_id
                  where y.subject_id = m.account_id and y.purpose = {OneTimeToken.ResetPassword} and later.created_at > o.created_at)
                order by m.account_id, o.created_at desc),
+             -- Locked in one order, so that two workers with mails to the same accounts wait for each other.
+             l as materialized (
+               select x.message_id from one_time_tokens x join s on x.subject_id = s.account_id
+               where x.purpose = {OneTimeToken.ResetPassword} and x.consumed_at is null and x.expires_at > clock_timestamp()
+                 and x.message_id <> s.message_id
+               order by x.message_id for update of x),
              older as (
-               update one_time_tokens x set expires_at = clock_timestamp() from s
-               where x.subject_id = s.account_id and x.purpose = {OneTimeToken.ResetPassword} and x.consumed_at is null
-                 and x.expires_at > clock_timestamp() and x.message_id <> s.message_id),
+               update one_time_tokens x set expires_at = clock_timestamp() from l where x.message_id = l.message_id),
              t as (
                insert into one_time_tokens (message_id, purpose, subject_id, address, token_hash, salt, key_id, expires_at)
                select s.message_id, {OneTimeToken.ResetPassword}, s.account_id, s.email_canonical, s.token_hash, s.salt, s.key_id,

@@ -77,9 +77,13 @@ internal sealed class RegistrationMail(AriyaDbContext db, OneTimeTokenKeys token
                on conflict (message_id) do update
                  set token_hash = excluded.token_hash, key_id = excluded.key_id, code_expires_at = excluded.code_expires_at,
                      expires_at = greatest(one_time_tokens.expires_at, excluded.expires_at)),
+             -- Locked in one order, so that two workers with notices to the same accounts wait for each other.
+             l as materialized (
+               select a.id from accounts a where a.id in (select account_id from s) order by a.id for no key update),
              n as (
                update accounts a set taken_notice_at = clock_timestamp(), taken_notice_message_id = f.message_id
                from (select distinct on (account_id) account_id, message_id from s where account_id is not null order by account_id, message_id) f
+               join l on l.id = f.account_id
                where a.id = f.account_id and a.status = 'active'
                  and (a.taken_notice_at is null or a.taken_notice_at < clock_timestamp() - {s_noticePause}
                    or a.taken_notice_message_id = f.message_id)

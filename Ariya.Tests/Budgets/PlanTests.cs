@@ -1,0 +1,138 @@
+using System.Net.Http.Json;
+using System.Text.RegularExpressions;
+using Ariya.Tests.Distributed;
+using Ariya.Tests.Keys;
+using Npgsql;
+
+namespace Ariya.Tests.Budgets;
+
+/// <summary>
+/// The statements that the running application sends, planned by a database with a hundred thousand rows in every table: none of
+/// them walks through a table.
+/// </summary>
+[Collection(RunningAriyaTests.Name)]
+public sealed class PlanTests(RunningAriya ariya)
+{
+    private static readonly string[] s_prepare =
+    [
+        """
+        insert into accounts (id, email, email_canonical, first_name, last_name, password_hash, updated_at)
+        select md5('a' || n)::uuid, n || '@example.com', n || '@example.com', 'Grace', 'Hopper', 'none', now() - n * interval '1 minute'
+        from generate_series(1, 100000) n
+        """,
+        """
+        insert into sessions (id, account_id, auth_epoch, nonce, user_agent, network,
+                              idle_expires_at, expires_at, created_at, revoked_at)
+        select md5('s' || n)::uuid, md5('a' || n)::uuid, 1, '\x00', 'browser', '10.0.0.0/24', now() + interval '14 days',
+               now() + interval '30 days',
+               now() - n * interval '1 minute', case when n % 10 = 0 then now() - n * interval '1 minute' end
+        from generate_series(1, 100000) n
+        """,
+        """
+        insert into registrations (id, email, email_canonical, password_hash, first_name, last_name,
+                                   fingerprint, network, user_agent, requested_at, expires_at)
+        select md5('r' || n)::uuid, n || '@example.com', n || '@example.com', 'none', 'Grace', 'Hopper',
+               sha256(n::text::bytea), '10.0.0.0/24', 'browser',
+               now() - n * interval '1 minute', now() + interval '7 days'
+        from generate_series(1, 100000) n
+        """,
+        """
+        insert into outbox_messages (id, mail_id, kind, recipient, state, due_at, deliver_before, salt, created_at)
+        select md5('o' || n)::uuid, md5('m' || n)::uuid, 'mail.welcome.v1', n || '@example.com',
+               case when n % 100 = 0 then 'pending' else 'sent' end,
+               now() - n * interval '1 minute', now() + interval '1 day', '\x00', now() - n * interval '1 minute'
+        from generate_series(1, 100000) n
+        """,
+        """
+        insert into one_time_tokens (message_id, purpose, subject_id, address, token_hash, salt, key_id, expires_at)
+        select md5('o' || n)::uuid, case when n % 2 = 0 then 'verify_email' else 'reset_password' end,
+               md5('a' || n)::uuid, n || '@example.com',
+               sha256(n::text::bytea), '\x00', 'key', now() + n * interval '1 minute'
+        from generate_series(1, 100000) n
+        """,
+        """
+        insert into sign_in_failures (key, address_key, failures, last_failed_at)
+        select sha256(n::text::bytea), sha256(n::text::bytea), 1, now() - n * interval '1 minute' from generate_series(1, 100000) n
+        """,
+        "analyze",
+        // The parameters of a statement sent from here would be asked for; those of one that a function runs need no values.
+        """
+        create function plan_of(statement text) returns setof text language plpgsql as
+        $$ begin return query execute 'explain (generic_plan, costs off) ' || statement; end $$
+        """,
+    ];
+
+    [Fact]
+    public async Task NoHotStatementWalksThroughATable()
+    {
+        var statements = await HotStatementsAsync();
+        await using var database = await OwnDatabase.CreateAsync(ariya);
+        await using var connections = NpgsqlDataSource.Create(database.ConnectionString);
+        foreach (var step in s_prepare)
+        {
+            await AskAsync(connections, step);
+        }
+
+        var walks = new List<string>();
+        foreach (var (name, sql) in statements)
+        {
+            var plan = await AskAsync(connections, "select string_agg(line, E'\\n') from plan_of($1) line", Typed(sql));
+            Assert.Matches("Index Cond|Conflict Arbiter Indexes", plan);
+            if (Regex.IsMatch(plan, "Seq Scan on (accounts|sessions|registrations|outbox_messages|one_time_tokens|sign_in_failures)"))
+            {
+                walks.Add($"{name}\n{plan}");
+            }
+        }
+
+        Assert.True(walks.Count == 0, string.Join("\n\n", walks));
+    }
+
+    /// <summary>Taken from the traces of requests that run them.</summary>
+    private async Task<Dictionary<string, string>> HotStatementsAsync()
+    {
+        var person = await Person.WithAccountAsync(ariya);
+        var login = await SentAsync("/api/v1/auth/login", new { email = person.Email, password = person.Password });
+        var failure = await SentAsync("/api/v1/auth/login", new { email = person.Email, password = "not the sentence at all" });
+        var tokens = await person.SignInAsync();
+        using var get = TracedRequests.AccountRequest(tokens);
+        var account = (await ariya.TracedAsync(get)).Sql;
+        var refresh = await SentAsync("/api/v1/auth/refresh", new { refreshToken = tokens.Refresh });
+        var logout = await SentAsync("/api/v1/auth/logout", new { refreshToken = tokens.Refresh });
+        var noToken = new string('A', 43);
+        var verify = await SentAsync("/api/v1/auth/verify-email", new { token = noToken });
+        var reset = await SentAsync("/api/v1/auth/reset-password", new { token = noToken, password = "another sentence of hers" });
+        var background = ariya.Collector.Spans.Select(span => span.Sql).OfType<string>().Distinct().ToList();
+        return new Dictionary<string, string>
+        {
+            ["look-up of a sign-in"] = login[0],
+            ["sign-in"] = login[1],
+            ["wrong password"] = failure[1],
+            ["read of the caller"] = account.Single(sql => sql.Contains("from sessions", StringComparison.Ordinal)),
+            ["refresh"] = refresh.Single(sql => sql.Contains("update sessions", StringComparison.Ordinal)),
+            ["sign-out"] = logout.Single(),
+            ["look-up of a verification token"] = verify[0],
+            ["look-up of a reset token"] = reset[0],
+            ["claim of mails"] = background.Single(sql => sql.Contains("skip locked", StringComparison.Ordinal)),
+            ["watch of what changed"] = background.Single(sql => sql.Contains("where revoked_at >", StringComparison.Ordinal)),
+        };
+    }
+
+    private async Task<List<string>> SentAsync(string path, object body)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(body) };
+        return (await ariya.TracedAsync(request)).Sql;
+    }
+
+    // A driver says which types it sends; here the text has to, where the database would not guess it.
+    private static string Typed(string sql) => Regex.Replace(
+        Regex.Replace(sql, @"unnest\((\$\d+)\)", "unnest($1::bytea[])"),
+        @"(clock_timestamp|now)\(\) ([-+]) (\$\d+)", "$1() $2 $3::interval");
+
+    private static async Task<string> AskAsync(NpgsqlDataSource connections, string sql, params object[] parameters)
+    {
+        await using var command = connections.CreateCommand(sql);
+        command.CommandTimeout = 60;
+        command.Parameters.AddRange(parameters.Select(parameter => new NpgsqlParameter { Value = parameter }).ToArray());
+        return await command.ExecuteScalarAsync() as string ?? "";
+    }
+}
