@@ -93,7 +93,9 @@ public sealed class MimeMessageTests
         var name = string.Concat(Enumerable.Repeat("Ὀδυσσεύς Λαερτιάδης ", 12));
         var mail = Written(Mail() with
         {
-            Subject = name, ToName = name, Text = string.Concat(Enumerable.Repeat($"{name}{Link}\n", 5)),
+            Subject = name,
+            ToName = name,
+            Text = string.Concat(Enumerable.Repeat($"{name}{Link}\n", 5)),
             Html = string.Concat(Enumerable.Repeat($"<p>{name}<a href=\"{Link}\">{Link}</a></p>", 5)),
         });
 

@@ -19,7 +19,9 @@ public sealed class SmtpTlsTests : IDisposable
         {
             await using var relay = new ScriptedRelay(new RelayScript
             {
-                Extensions = ["STARTTLS", "AUTH PLAIN LOGIN"], IsImplicitTls = isImplicit, Certificate = certificate,
+                Extensions = ["STARTTLS", "AUTH PLAIN LOGIN"],
+                IsImplicitTls = isImplicit,
+                Certificate = certificate,
             });
             await AssertNothingIsSaidAsync(relay, isImplicit ? SmtpSecurity.Implicit : SmtpSecurity.StartTls, "TLS: ");
         }
@@ -40,7 +42,8 @@ public sealed class SmtpTlsTests : IDisposable
     {
         await using var relay = new ScriptedRelay(new RelayScript
         {
-            Extensions = ["STARTTLS", "AUTH PLAIN LOGIN"], On = moment => moment.Verb == "STARTTLS" ? reply : null,
+            Extensions = ["STARTTLS", "AUTH PLAIN LOGIN"],
+            On = moment => moment.Verb == "STARTTLS" ? reply : null,
         });
         await AssertNothingIsSaidAsync(relay, SmtpSecurity.StartTls, reply);
     }

@@ -147,7 +147,8 @@ public sealed class SmtpTransportTests
     internal static SmtpTransport Transport(ScriptedRelay relay, TimeSpan? commands = null, TimeSpan? acceptance = null) =>
         new(Settings(relay) with
         {
-            CommandTimeout = commands ?? TimeSpan.FromSeconds(20), AcceptanceTimeout = acceptance ?? TimeSpan.FromSeconds(20),
+            CommandTimeout = commands ?? TimeSpan.FromSeconds(20),
+            AcceptanceTimeout = acceptance ?? TimeSpan.FromSeconds(20),
         }, TimeProvider.System);
 
     internal static SmtpSettings Settings(ScriptedRelay relay, SmtpSecurity security = SmtpSecurity.None, string? user = null) =>

@@ -38,7 +38,9 @@ public sealed class RegistrationTests(RunningAriya ariya)
         const string Password = "what a stranger would like";
         var stranger = new Person(ariya, owner.Email.ToUpperInvariant())
         {
-            FirstName = "Mallory", Password = Password, Ip = Networks.Next(),
+            FirstName = "Mallory",
+            Password = Password,
+            Ip = Networks.Next(),
         };
         var free = new Person(ariya) { FirstName = "Mallory", Password = Password, Ip = Networks.Next() };
         Assert.Equal(await Answers.ShapeAsync(await free.RegisterAsync()), await Answers.ShapeAsync(await stranger.RegisterAsync()));
@@ -85,7 +87,10 @@ public sealed class RegistrationTests(RunningAriya ariya)
         var person = new Person(ariya);
         await person.PostAsync("/api/v1/auth/register", new
         {
-            email = person.Email, password = person.Password, firstName = "Ada", lastName = "Lovelace",
+            email = person.Email,
+            password = person.Password,
+            firstName = "Ada",
+            lastName = "Lovelace",
             vendor = new { businessName = "Engines that fail once", category = "Machines" },
         });
         var token = (await person.MailAsync(ConfirmSubject)).Token;

@@ -41,9 +41,9 @@ internal static class RefreshSteps
     /// <summary>A second sign-in somewhere else of the same person.</summary>
     public static Person Elsewhere(this Person person, RunningAriya ariya, string? ip = null, string? userAgent = null) =>
         new(ariya, person.Email)
-    {
-        Password = person.Password,
-        Ip = ip ?? person.Ip,
-        UserAgent = userAgent ?? person.UserAgent,
-    };
+        {
+            Password = person.Password,
+            Ip = ip ?? person.Ip,
+            UserAgent = userAgent ?? person.UserAgent,
+        };
 }

@@ -78,16 +78,16 @@ internal sealed class MailPreparation(
 
     private async Task<IReadOnlyList<PreparedMail>> PrepareKindAsync(
         string kind, IReadOnlyList<LeasedMessage> messages, CancellationToken cancellationToken) => kind switch
-    {
-        MailKinds.Registration => await registration.PrepareAsync(messages, cancellationToken),
-        MailKinds.VerificationAgain => await registration.PrepareAgainAsync(messages, cancellationToken),
-        MailKinds.Welcome => await welcome.PrepareAsync(messages, cancellationToken),
-        MailKinds.PasswordReset => await passwordReset.PrepareAsync(messages, cancellationToken),
-        MailKinds.PasswordChanged => await passwordChanged.PrepareAsync(messages, cancellationToken),
-        MailKinds.NewSignIn => await newSignIn.PrepareAsync(messages, cancellationToken),
-        MailKinds.OldSignInUsed => await oldSignInUsed.PrepareAsync(messages, cancellationToken),
-        _ => [.. messages.Select(PreparedMail.LeaveToNewer)],
-    };
+        {
+            MailKinds.Registration => await registration.PrepareAsync(messages, cancellationToken),
+            MailKinds.VerificationAgain => await registration.PrepareAgainAsync(messages, cancellationToken),
+            MailKinds.Welcome => await welcome.PrepareAsync(messages, cancellationToken),
+            MailKinds.PasswordReset => await passwordReset.PrepareAsync(messages, cancellationToken),
+            MailKinds.PasswordChanged => await passwordChanged.PrepareAsync(messages, cancellationToken),
+            MailKinds.NewSignIn => await newSignIn.PrepareAsync(messages, cancellationToken),
+            MailKinds.OldSignInUsed => await oldSignInUsed.PrepareAsync(messages, cancellationToken),
+            _ => [.. messages.Select(PreparedMail.LeaveToNewer)],
+        };
 
     // The database being away is everybody's trouble and goes up; a payload without its members is one row's.
     private static bool IsFaultOfARow(Exception exception) =>

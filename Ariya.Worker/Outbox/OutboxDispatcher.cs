@@ -105,18 +105,7 @@ internal sealed partial class OutboxDispatcher(
                 continue;
             }
 
-            DeliveryReport report;
-            try
-            {
-                report = await SendAsync(prepared.Message, mail, cancellationToken);
-            }
-            catch (Exception exception) when (exception is FormatException or ArgumentException)
-            {
-                // An address that no parser of ours let in: this row ends, and the ones behind it go out.
-                settlements.Add(new Settlement(prepared.Message, OutboxStates.Dead, $"it cannot be sent: {exception.GetType().Name}", TimeSpan.Zero, null));
-                continue;
-            }
-
+            var report = await SendAsync(prepared.Message, mail, cancellationToken);
             if (report.Outcome == DeliveryOutcome.RelayFailed)
             {
                 // The relay's trouble, not this mail's: nothing is held against any of them.

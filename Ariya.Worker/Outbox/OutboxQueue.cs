@@ -36,12 +36,13 @@ internal sealed class OutboxQueue(AriyaDbContext db)
 {
     public Task<List<LeasedMessage>> ClaimAsync(Guid owner, int limit, TimeSpan lease, CancellationToken cancellationToken)
     {
+        // now() and not clock_timestamp(), which no index can be searched with: a queue of retries for later would be walked at each look.
         // Materialised: a sub-select with a limit and skip locked may otherwise run again and claim more.
         return db.QueryAsync(
             $"""
              with c as materialized (
                select id from outbox_messages
-               where state in ('pending', 'retry', 'leased') and due_at <= clock_timestamp()
+               where state in ('pending', 'retry', 'leased') and due_at <= now()
                order by due_at limit {limit} for update skip locked)
              update outbox_messages m
              set state = 'leased', lease_owner = {owner}, due_at = clock_timestamp() + {lease}

@@ -60,7 +60,9 @@ internal sealed class InProcessWorker : IAsyncDisposable
         builder.Services.AddSingleton<Func<double>>(() => 0.5);
         builder.Services.AddSingleton(Options.Create(new OutboxOptions
         {
-            BatchSize = settings.BatchSize, Lease = settings.Lease, PollInterval = TimeSpan.FromMilliseconds(50),
+            BatchSize = settings.BatchSize,
+            Lease = settings.Lease,
+            PollInterval = TimeSpan.FromMilliseconds(50),
         }));
         _host = builder.Build();
     }

@@ -22,7 +22,10 @@ public sealed class TrustedRelayTests : IDisposable
         // What was offered in clear does not count: under TLS the relay offers LOGIN alone.
         await using var relay = new ScriptedRelay(new RelayScript
         {
-            IsImplicitTls = isImplicit, Extensions = ["STARTTLS", Offers], ExtensionsUnderTls = ["AUTH LOGIN"], Certificate = certificate,
+            IsImplicitTls = isImplicit,
+            Extensions = ["STARTTLS", Offers],
+            ExtensionsUnderTls = ["AUTH LOGIN"],
+            Certificate = certificate,
         });
         Assert.Equal("Accepted AfterDot 250 2.0.0 taken as 1-1", await SendAsync(relay, isImplicit));
         Assert.Contains("AUTH LOGIN", relay.Commands);
@@ -37,7 +40,9 @@ public sealed class TrustedRelayTests : IDisposable
         using var certificate = _certificates.Valid();
         await using var relay = new ScriptedRelay(new RelayScript
         {
-            Extensions = ["STARTTLS"], ExtensionsUnderTls = ["AUTH PLAIN LOGIN"], Certificate = certificate,
+            Extensions = ["STARTTLS"],
+            ExtensionsUnderTls = ["AUTH PLAIN LOGIN"],
+            Certificate = certificate,
         });
         Assert.StartsWith("Accepted", await SendAsync(relay, isImplicit: false), StringComparison.Ordinal);
         Assert.Contains($"AUTH PLAIN {Convert.ToBase64String("\0relay user\0a relay password"u8)}", relay.Commands);
@@ -73,7 +78,10 @@ public sealed class TrustedRelayTests : IDisposable
         using X509Certificate2 certificate = fault == "expired" ? _certificates.Expired() : _certificates.Valid("relay.example.com");
         await using var relay = new ScriptedRelay(new RelayScript
         {
-            IsImplicitTls = isImplicit, Extensions = ["STARTTLS", Offers], ExtensionsUnderTls = [Offers], Certificate = certificate,
+            IsImplicitTls = isImplicit,
+            Extensions = ["STARTTLS", Offers],
+            ExtensionsUnderTls = [Offers],
+            Certificate = certificate,
         });
         Assert.Equal("RelayFailed Connect TLS: the relay's certificate or protocol was not accepted", await SendAsync(relay, isImplicit));
         Assert.All(relay.Commands, command => Assert.Matches("^(EHLO .+|STARTTLS)$", command));
