@@ -17,7 +17,10 @@ public class ResourceLoggerService
     private readonly Lock _gate = new();
     private readonly Dictionary<string, ResourceConsole> _consoles = new(StringComparer.OrdinalIgnoreCase);
 
-    public async IAsyncEnumerable<IReadOnlyList<LogLine>> WatchAsync(
+    /// <summary>The lines kept and every new one, until the enumeration is cancelled with <c>WithCancellation</c>.</summary>
+    public IAsyncEnumerable<IReadOnlyList<LogLine>> WatchAsync(IResource resource) => LinesAsync(resource.Name);
+
+    private async IAsyncEnumerable<IReadOnlyList<LogLine>> LinesAsync(
         string resourceName, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         var channel = Channel.CreateBounded<LogLine>(

@@ -87,7 +87,7 @@ internal sealed class ConsoleReport(
         {
             // The first start only: a later one installs nothing, and would show the old lines again.
             var ending = _startingConsoles[name] = CancellationTokenSource.CreateLinkedTokenSource(ct);
-            _ = FollowAsync(name, ending.Token);
+            _ = FollowAsync(change.Resource, ending.Token);
         }
         else if (!isStarting && _startingConsoles.TryGetValue(name, out var ending))
         {
@@ -95,15 +95,15 @@ internal sealed class ConsoleReport(
         }
     }
 
-    private async Task FollowAsync(string name, CancellationToken ct)
+    private async Task FollowAsync(IResource resource, CancellationToken ct)
     {
         try
         {
-            await foreach (var lines in consoles.WatchAsync(name, ct))
+            await foreach (var lines in consoles.WatchAsync(resource).WithCancellation(ct))
             {
                 foreach (var line in lines.Where(line => line.IsProgress))
                 {
-                    WriteLine(name, line.Content);
+                    WriteLine(resource.Name, line.Content);
                 }
             }
         }

@@ -69,7 +69,7 @@ internal sealed class ResourceFeed(
             return;
         }
 
-        await foreach (var lines in consoles.WatchAsync(resource.Name, ct))
+        await foreach (var lines in consoles.WatchAsync(resource).WithCancellation(ct))
         {
             var view = lines.Select(line => new { n = line.LineNumber, text = mask.Text(line.Content), error = line.IsErrorMessage });
             await events.WriteAsync(new SseItem<object>(view.ToArray(), "lines"), ct);

@@ -61,7 +61,8 @@ public sealed class HealthEndpointTests
             builder =>
             {
                 builder.Configuration["ConnectionStrings:cache"] = $"127.0.0.1:{WebHost.PortOf(server)}";
-                builder.AddRedisClient("cache");
+                // As the API does: by itself the client tries three times for 5 s.
+                builder.AddRedisClient("cache", configureOptions: options => options.ConnectTimeout = 1000);
             },
             app => Assert.False(app.Services.GetRequiredService<IConnectionMultiplexer>().IsConnected));
         var elapsed = Stopwatch.GetElapsedTime(started);
@@ -69,7 +70,6 @@ public sealed class HealthEndpointTests
         using var ready = await host.Client.GetAsync("/health");
 
         Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
-        // The client's own time-out for a connection is 5 s.
         Assert.InRange(elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(4.5));
     }
 

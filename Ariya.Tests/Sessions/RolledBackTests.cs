@@ -57,7 +57,10 @@ public sealed class RolledBackTests(RunningAriya ariya)
     {
         using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         var seen = new List<string>();
-        await foreach (var lines in ariya.App.Services.GetRequiredService<ResourceLoggerService>().WatchAsync("api", timeout.Token))
+        var api = ariya.App.Services.GetRequiredService<DistributedApplicationModel>().Resources
+            .Single(resource => resource.Name == "api");
+        var console = ariya.App.Services.GetRequiredService<ResourceLoggerService>().WatchAsync(api);
+        await foreach (var lines in console.WithCancellation(timeout.Token))
         {
             seen.AddRange(lines.Select(line => line.Content));
             if (seen.Any(line => line.Contains($"Session {sessionId} was refreshed further", StringComparison.Ordinal)))
