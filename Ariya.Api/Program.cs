@@ -4,6 +4,7 @@ using Ariya.Api.Auth;
 using Ariya.Api.Health;
 using Ariya.Api.Http;
 using Ariya.Api.OpenApi;
+using Ariya.Api.Outbox;
 using Ariya.Api.Passwords;
 using Ariya.Api.Problems;
 using Ariya.Api.Sessions;
@@ -43,6 +44,7 @@ builder.AddSessions();
 builder.AddStrictJson();
 builder.AddProblems();
 builder.AddClientNetworks();
+builder.AddOutboxBell();
 builder.AddHealthReport();
 builder.AddApiDocument();
 

@@ -46,6 +46,11 @@ public sealed class SqlText
     };
 }
 
+/// <summary>A statement of a batch, and what reads each of its rows.</summary>
+/// <param name="Sql">The statement.</param>
+/// <param name="Read">Called once a row.</param>
+public sealed record SqlStep(SqlText Sql, Action<NpgsqlDataReader> Read);
+
 /// <summary>Runs <see cref="SqlText"/> on the context's connection: one round trip a call, no change tracking.</summary>
 public static class Sql
 {
@@ -88,31 +93,47 @@ public static class Sql
     public static async Task<List<T>> QueryBatchAsync<T>(
         this AriyaDbContext db, IReadOnlyList<SqlText> statements, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
+        var rows = new List<T>();
+        await db.BatchAsync(
+            [.. statements.Select((sql, index) => new SqlStep(sql, row =>
+            {
+                if (index == statements.Count - 1)
+                {
+                    rows.Add(read(row));
+                }
+            }))],
+            cancellationToken);
+        return rows;
+    }
+
+    /// <summary>As <see cref="QueryBatchAsync"/>, with the rows of every statement handed to its own reader.</summary>
+    public static async Task BatchAsync(this AriyaDbContext db, IReadOnlyList<SqlStep> steps, CancellationToken cancellationToken)
+    {
         await using var lease = await ConnectionLease.OpenAsync(db, cancellationToken);
         await using var batch = new NpgsqlBatch(lease.Connection);
-        foreach (var statement in statements)
+        foreach (var step in steps)
         {
-            var command = new NpgsqlBatchCommand(statement.Text);
-            command.Parameters.AddRange(statement.Parameters.ToArray());
+            var command = new NpgsqlBatchCommand(step.Sql.Text);
+            command.Parameters.AddRange(step.Sql.Parameters.ToArray());
             batch.BatchCommands.Add(command);
         }
 
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        for (var statement = 1; statement < statements.Count; statement++)
+        foreach (var (index, step) in steps.Index())
         {
-            if (!await reader.NextResultAsync(cancellationToken))
+            if (index > 0 && !await reader.NextResultAsync(cancellationToken))
             {
                 throw new InvalidOperationException("A statement of this batch has no result set: end it with returning.");
             }
+
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                step.Read(reader);
+            }
         }
 
-        var rows = new List<T>();
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            rows.Add(read(reader));
-        }
-
-        return rows;
+        // An error of the commit itself comes after the last row.
+        await reader.NextResultAsync(cancellationToken);
     }
 
     /// <summary>The value of a column that may be null.</summary>

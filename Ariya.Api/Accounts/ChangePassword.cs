@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Ariya.Api.Http;
+using Ariya.Api.Outbox;
 using Ariya.Api.Passwords;
 using Ariya.Api.Problems;
 using Ariya.Api.Sessions;
@@ -21,7 +22,7 @@ public sealed record ChangePasswordRequest(string? CurrentPassword, string? NewP
 /// A stolen access token must not become a way to guess the password, so wrong ones count as they do at sign-in. The session
 /// that asks lives on; every other one ends.
 /// </summary>
-internal sealed class ChangePassword(AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys)
+internal sealed class ChangePassword(AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, OutboxBell bell)
 {
     public static Task<IResult> HandleAsync(
         ChangePasswordRequest request, Caller caller, ClientInfo client, ChangePassword change, CancellationToken cancellationToken) =>
@@ -141,6 +142,7 @@ internal sealed class ChangePassword(AriyaDbContext db, PasswordHasher hasher, H
                  """,
             ],
             row => row.GetGuid(0), cancellationToken);
+        bell.Ring();
         return changed.Count == 1;
     }
 

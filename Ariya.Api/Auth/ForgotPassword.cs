@@ -1,4 +1,5 @@
 using Ariya.Api.Http;
+using Ariya.Api.Outbox;
 using Ariya.Api.Problems;
 using Ariya.Data;
 using Ariya.Data.Audit;
@@ -16,7 +17,7 @@ internal static class ForgotPassword
 
     /// <summary>202 for any address. The account, if there is one, is not touched until the link is used.</summary>
     public static async Task<IResult> HandleAsync(
-        ForgotPasswordRequest request, ClientInfo client, AriyaDbContext db, AddressKeys addressKeys, CancellationToken cancellationToken)
+        ForgotPasswordRequest request, ClientInfo client, AriyaDbContext db, AddressKeys addressKeys, OutboxBell bell, CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
         if (errors.Email("email", request.Email) is not { } email)
@@ -26,6 +27,7 @@ internal static class ForgotPassword
 
         await db.RequestMailAsync(
             MailKinds.PasswordReset, s_deliverWithin, AuditKinds.ResetRequested, email, addressKeys.Of(email), client, cancellationToken);
+        bell.Ring();
         return TypedResults.Accepted((string?)null);
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Ariya.Api.Http;
+using Ariya.Api.Outbox;
 using Ariya.Api.Passwords;
 using Ariya.Data;
 using Ariya.Data.Accounts;
@@ -29,7 +30,7 @@ internal sealed record ResetOutcome(ResetResult Result, string? Reason = null);
 /// Sets a new password with a mailed token. In one commit: the token is used, the password is new, every session and every other
 /// token of the account is over, and the owner is told. It signs nobody in.
 /// </summary>
-internal sealed class PasswordReset(AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys)
+internal sealed class PasswordReset(AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, OutboxBell bell)
 {
     /// <summary>What a token would do, without doing it, and the masked address it is for.</summary>
     public async Task<(ResetResult Result, string MaskedEmail)> LookAsync(string? token, CancellationToken cancellationToken)
@@ -153,6 +154,7 @@ internal sealed class PasswordReset(AriyaDbContext db, PasswordHasher hasher, Ha
                  """,
             ],
             row => row.GetGuid(0), cancellationToken);
+        bell.Ring();
         return used.Count == 1 ? ResetResult.Done : ResetResult.Used;
     }
 

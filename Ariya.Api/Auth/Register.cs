@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Ariya.Api.Accounts;
 using Ariya.Api.Http;
+using Ariya.Api.Outbox;
 using Ariya.Api.Passwords;
 using Ariya.Api.Problems;
 using Ariya.Data;
@@ -26,7 +27,7 @@ internal static class Register
     /// </summary>
     // The statements and the one hash are the same too; the worker decides which mail goes out.
     public static async Task<IResult> HandleAsync(
-        RegisterRequest request, ClientInfo client, AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys,
+        RegisterRequest request, ClientInfo client, AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, OutboxBell bell,
         CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
@@ -87,6 +88,7 @@ internal static class Register
                  """,
             ],
             row => row.GetGuid(0), cancellationToken);
+        bell.Ring();
         return TypedResults.Accepted((string?)null);
     }
 }

@@ -1,4 +1,5 @@
 using Ariya.Api.Http;
+using Ariya.Api.Outbox;
 using Ariya.Api.Problems;
 using Ariya.Data;
 using Ariya.Data.Audit;
@@ -16,7 +17,7 @@ internal static class ResendVerification
 
     /// <summary>202 for any address. Links of earlier mails stay good until one is used.</summary>
     public static async Task<IResult> HandleAsync(
-        ResendVerificationRequest request, ClientInfo client, AriyaDbContext db, AddressKeys addressKeys, CancellationToken cancellationToken)
+        ResendVerificationRequest request, ClientInfo client, AriyaDbContext db, AddressKeys addressKeys, OutboxBell bell, CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
         if (errors.Email("email", request.Email) is not { } email)
@@ -26,6 +27,7 @@ internal static class ResendVerification
 
         await db.RequestMailAsync(
             MailKinds.VerificationAgain, s_deliverWithin, AuditKinds.VerificationRequested, email, addressKeys.Of(email), client, cancellationToken);
+        bell.Ring();
         return TypedResults.Accepted((string?)null);
     }
 }

@@ -112,7 +112,8 @@ public sealed class PlanTests(RunningAriya ariya)
             ["sign-out"] = logout.Single(),
             ["look-up of a verification token"] = verify[0],
             ["look-up of a reset token"] = reset[0],
-            ["claim of mails"] = background.Single(sql => sql.Contains("skip locked", StringComparison.Ordinal)),
+            // A turn of the worker that has nothing to write down claims only; the others are batches.
+            ["claim of mails"] = background.Where(sql => sql.Contains("skip locked", StringComparison.Ordinal)).MinBy(sql => sql.Length)!,
             ["watch of what changed"] = background.Single(sql => sql.Contains("where revoked_at >", StringComparison.Ordinal)),
         };
     }

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Ariya.Tests.ServiceDefaults;
 using Ariya.Worker.Mail;
+using Ariya.Worker.Mail.Smtp;
 
 namespace Ariya.Tests.Contract;
 

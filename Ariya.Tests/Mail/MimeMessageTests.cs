@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using Ariya.Worker.Mail;
+using Ariya.Worker.Mail.Smtp;
 
 namespace Ariya.Tests.Mail;
 

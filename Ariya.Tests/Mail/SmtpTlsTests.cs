@@ -1,14 +1,19 @@
 using Ariya.Tests.Mail.Relay;
 using Ariya.Worker.Mail;
+using Ariya.Worker.Mail.Smtp;
 
 namespace Ariya.Tests.Mail;
 
 /// <summary>A relay that cannot prove who it is gets neither a password nor a mail. This process trusts no test authority.</summary>
-public sealed class SmtpTlsTests : IDisposable
+public abstract class SmtpTlsTests(bool isMailKit) : IDisposable
 {
     private readonly RelayCertificates _certificates = new();
 
-    public void Dispose() => _certificates.Dispose();
+    public void Dispose()
+    {
+        _certificates.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     [Trait("Promise", "P57")]
@@ -68,11 +73,11 @@ public sealed class SmtpTlsTests : IDisposable
         await AssertNothingIsSaidAsync(relay, SmtpSecurity.None, "in clear");
     }
 
-    private static async Task AssertNothingIsSaidAsync(ScriptedRelay relay, SmtpSecurity security, string reason)
+    private async Task AssertNothingIsSaidAsync(ScriptedRelay relay, SmtpSecurity security, string reason)
     {
-        var settings = SmtpTransportTests.Settings(relay, security, "relay user") with { CommandTimeout = TimeSpan.FromSeconds(10) };
-        await using var transport = new SmtpTransport(settings, TimeProvider.System);
-        var report = await transport.SendAsync(SmtpTransportTests.Mail(), CancellationToken.None);
+        var settings = RelayClient.Settings(relay, security, "relay user") with { CommandTimeout = TimeSpan.FromSeconds(10) };
+        await using var transport = RelayClient.Create(isMailKit, settings);
+        var report = await transport.SendAsync(RelayClient.Mail(), CancellationToken.None);
 
         Assert.Equal((DeliveryOutcome.RelayFailed, SmtpStage.Connect), (report.Outcome, report.Stage));
         Assert.Contains(reason, report.Reply, StringComparison.Ordinal);
@@ -85,3 +90,7 @@ public sealed class SmtpTlsTests : IDisposable
         });
     }
 }
+
+public sealed class OwnSmtpTlsTests() : SmtpTlsTests(isMailKit: false);
+
+public sealed class MailKitSmtpTlsTests() : SmtpTlsTests(isMailKit: true);

@@ -16,5 +16,7 @@ internal sealed class ConsoleTransport(TextWriter output) : IMailTransport
         return s_printed;
     }
 
+    public Task CloseAsync() => Task.CompletedTask;
+
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

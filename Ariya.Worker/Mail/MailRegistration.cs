@@ -3,7 +3,13 @@ using Ariya.Worker.Mail.OldSignInUsed;
 using Ariya.Worker.Mail.PasswordChanged;
 using Ariya.Worker.Mail.PasswordReset;
 using Ariya.Worker.Mail.Registration;
+using Ariya.Worker.Mail.Smtp;
 using Ariya.Worker.Mail.Welcome;
+#if USE_MAILKIT
+using RelayConnection = Ariya.Worker.Mail.MailKit.MailKitTransport;
+#else
+using RelayConnection = Ariya.Worker.Mail.Smtp.SmtpTransport;
+#endif
 
 namespace Ariya.Worker.Mail;
 
@@ -12,20 +18,20 @@ internal static class MailRegistration
     /// <exception cref="InvalidOperationException">No relay is named and this is not Development.</exception>
     public static void AddMail(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddScoped<MailPreparation>();
-        builder.Services.AddScoped<RegistrationMail>();
-        builder.Services.AddScoped<WelcomeMail>();
-        builder.Services.AddScoped<PasswordResetMail>();
-        builder.Services.AddScoped<PasswordChangedMail>();
-        builder.Services.AddScoped<NewSignInMail>();
-        builder.Services.AddScoped<OldSignInUsedMail>();
+        builder.Services.AddSingleton<MailPreparation>();
+        builder.Services.AddSingleton<MailKind, RegistrationMail>();
+        builder.Services.AddSingleton<MailKind, WelcomeMail>();
+        builder.Services.AddSingleton<MailKind, PasswordResetMail>();
+        builder.Services.AddSingleton<MailKind, PasswordChangedMail>();
+        builder.Services.AddSingleton<MailKind, NewSignInMail>();
+        builder.Services.AddSingleton<MailKind, OldSignInUsedMail>();
         if (SmtpSettings.Read(builder.Configuration) is { } settings)
         {
-            builder.Services.AddSingleton<IMailTransport>(services => new SmtpTransport(settings, services.GetRequiredService<TimeProvider>()));
+            builder.Services.AddSingleton<Func<IMailTransport>>(services => () => new RelayConnection(settings, services.GetRequiredService<TimeProvider>()));
         }
         else if (builder.Environment.IsDevelopment())
         {
-            builder.Services.AddSingleton<IMailTransport>(new ConsoleTransport(Console.Out));
+            builder.Services.AddSingleton<Func<IMailTransport>>(() => new ConsoleTransport(TextWriter.Synchronized(Console.Out)));
         }
         else
         {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Ariya.Worker.Mail.Smtp;
 
 namespace Ariya.Worker.Mail;
 

@@ -5,7 +5,8 @@ using Ariya.Worker.Mail;
 namespace Ariya.Worker.Outbox;
 
 /// <summary>Writes every 5 s that this worker lives and how it finds the relay, for the API's health report.</summary>
-internal sealed partial class Heartbeat(IServiceScopeFactory scopes, TimeProvider clock, ILogger<Heartbeat> logger) : BackgroundService
+internal sealed partial class Heartbeat(
+    IServiceScopeFactory scopes, OutboxMetrics metrics, TimeProvider clock, ILogger<Heartbeat> logger) : BackgroundService
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(5);
 
@@ -13,9 +14,20 @@ internal sealed partial class Heartbeat(IServiceScopeFactory scopes, TimeProvide
     private volatile Relay _relay = new(RelayStates.Away, null, null);
 
     /// <summary>Takes note of how the relay answered just now.</summary>
-    public void Tell(DeliveryReport opened) => _relay = opened.Outcome == DeliveryOutcome.Accepted
-        ? new Relay(RelayStates.Answers, (int)opened.Duration.TotalMilliseconds, clock.GetTimestamp())
-        : _relay with { State = RelayStates.Away };
+    public void Tell(DeliveryReport report)
+    {
+        var isFailure = report.Outcome is DeliveryOutcome.RelayFailed or DeliveryOutcome.Unknown;
+        if (!isFailure)
+        {
+            // Of a mail's time a part is the relay's work; a greeting's is the way there and back.
+            var latency = report.Stage == SmtpStage.Connect ? (int)report.Duration.TotalMilliseconds : _relay.LatencyMs;
+            _relay = new Relay(RelayStates.Answers, latency, clock.GetTimestamp());
+        }
+        else if (report.Stage <= SmtpStage.Mail)
+        {
+            _relay = _relay with { State = RelayStates.Away };
+        }
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -44,13 +56,13 @@ internal sealed partial class Heartbeat(IServiceScopeFactory scopes, TimeProvide
         }
     }
 
-    /// <summary>One heartbeat. Rows of workers that are long gone go with it.</summary>
+    /// <summary>One heartbeat. Rows of workers that are long gone go with it, and the age of the queue comes back.</summary>
     internal async Task WriteAsync(CancellationToken cancellationToken)
     {
         var relay = _relay;
         var sinceContact = relay.ContactAt is { } contactAt ? clock.GetElapsedTime(contactAt) : (TimeSpan?)null;
         await using var scope = scopes.CreateAsyncScope();
-        await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().ExecuteAsync(
+        var oldestDue = await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().QueryFirstAsync(
             $"""
              with gone as (delete from worker_heartbeats where at < clock_timestamp() - interval '1 day')
              insert into worker_heartbeats (worker_id, at, relay_state, relay_latency_ms, relay_contact_at)
@@ -58,8 +70,12 @@ internal sealed partial class Heartbeat(IServiceScopeFactory scopes, TimeProvide
              on conflict (worker_id) do update
                set at = excluded.at, relay_state = excluded.relay_state, relay_latency_ms = excluded.relay_latency_ms,
                    relay_contact_at = excluded.relay_contact_at
+             returning coalesce(
+               (select clock_timestamp() - due_at from outbox_messages
+                where state in ('pending', 'retry', 'leased') and due_at <= now() order by due_at limit 1), interval '0')
              """,
-            cancellationToken);
+            row => row.GetTimeSpan(0), cancellationToken);
+        metrics.OldestDue(oldestDue);
     }
 
     private sealed record Relay(string State, int? LatencyMs, long? ContactAt);

@@ -1,221 +1,356 @@
-using System.Diagnostics;
 using Ariya.Data.Outbox;
 using Ariya.Worker.Mail;
 using Microsoft.Extensions.Options;
+using Npgsql;
 
 namespace Ariya.Worker.Outbox;
 
 /// <summary>
-/// Sends what the outbox holds: greet the relay, claim a batch, look up and mint, send, settle. Nothing is claimed while no
-/// relay answers, so mail waits unminted and no link ages.
+/// Works the outbox off. Each turn is one round trip and one commit: what the relay answered is written down, rows claimed in the last turn
+/// are looked up and get their links, and the next are claimed. Nothing is claimed while no relay answers, so mail waits
+/// unminted and no link ages; and never more than two batches are held, however long the queue is.
 /// </summary>
 internal sealed partial class OutboxDispatcher(
-    IServiceScopeFactory scopes, IMailTransport transport, Heartbeat heartbeat, IOptions<OutboxOptions> options, Func<double> jitter,
-    TimeProvider clock, ILogger<OutboxDispatcher> logger) : BackgroundService
+    IServiceScopeFactory scopes, MailLanes lanes, Heartbeat heartbeat, OutboxMetrics metrics, IOptions<OutboxOptions> options, Func<double> jitter,
+    Signal signal, TimeProvider clock, ILogger<OutboxDispatcher> logger) : BackgroundService
 {
-    private static readonly TimeSpan s_relayPause = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan s_settlePause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_databasePause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_slowPause = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_stopPatience = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_lastTurns = TimeSpan.FromSeconds(5);
 
+    // The relay is asked when it was quiet for this long, and believed to be there for a while longer.
+    private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_believed = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_longestRelayPause = TimeSpan.FromSeconds(30);
+
+    // Everything claimed and not yet written down; each row is also in one of the two lists below, or with the lanes.
+    private readonly Dictionary<Guid, LeasedMessage> _held = [];
+    private readonly List<LeasedMessage> _unprepared = [];
+    private readonly List<Settlement> _unsettled = [];
+    private Task<DeliveryReport?> _probe = Task.FromResult<DeliveryReport?>(null);
+    private long _probedAt;
+    private long _claimedAt;
+    private long _oldestReportAt;
+    private long _failedAt;
+    private long _stoppedAt;
+    private bool _isWoken;
+    private bool _isMoreExpected;
+    private bool _isFailing;
+    private bool _isSearchingFault;
     private string? _relayTrouble;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            var pause = options.Value.PollInterval;
-            try
-            {
-                if (!await IsRelayReadyAsync(stoppingToken))
-                {
-                    pause = s_relayPause;
-                }
-                else if (await RunOnceAsync(stoppingToken) == options.Value.BatchSize)
-                {
-                    continue;
-                }
-            }
-            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
-            {
-                // The database is away or answered an error: what was claimed comes back when its lease ends.
-                Log.RoundFailed(logger, exception);
-                pause = s_relayPause;
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => RunAsync(int.MaxValue, stoppingToken);
 
-            await Task.Delay(pause, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
-
-    /// <summary>One batch, whole.</summary>
+    /// <summary>One claim and everything that comes of it.</summary>
     /// <returns>How many rows were claimed.</returns>
-    internal async Task<int> RunOnceAsync(CancellationToken cancellationToken)
+    internal Task<int> RunOnceAsync(CancellationToken cancellationToken) => RunAsync(1, cancellationToken);
+
+    /// <summary>Somebody committed a mail.</summary>
+    public void Wake()
     {
-        await using var scope = scopes.CreateAsyncScope();
-        // A name for this batch alone: a later batch must not renew what an earlier one failed to settle.
-        var owner = Guid.CreateVersion7();
-        var batch = await scope.ServiceProvider.GetRequiredService<OutboxQueue>()
-            .ClaimAsync(owner, options.Value.BatchSize, options.Value.Lease, cancellationToken);
-        if (batch.Count == 0)
-        {
-            return 0;
-        }
-
-        // Not tied to stopping: while the worker stops it may still wait for the relay's verdict on a mail, and nobody else may send that one.
-        using var renewal = new CancellationTokenSource();
-        var renewing = RenewAsync(owner, [.. batch.Select(message => message.Id)], renewal.Token);
-        var settlements = new List<Settlement>(batch.Count);
-        try
-        {
-            settlements.AddRange(batch.Where(message => message.IsLate).Select(message =>
-                new Settlement(message, OutboxStates.Expired, "too late to be of use", TimeSpan.Zero, null)));
-            await SendAllAsync(scope.ServiceProvider, [.. batch.Where(message => !message.IsLate)], settlements, cancellationToken);
-        }
-        finally
-        {
-            // What was not tried, because the relay went away or the worker stops, is anybody's at once.
-            var tried = settlements.Select(settlement => settlement.Message.Id).ToHashSet();
-            settlements.AddRange(batch.Where(message => !tried.Contains(message.Id)).Select(message =>
-                new Settlement(message, OutboxStates.Retry, null, TimeSpan.Zero, null)));
-            try
-            {
-                await SettleAsync(owner, settlements);
-            }
-            finally
-            {
-                await renewal.CancelAsync();
-                await renewing;
-            }
-        }
-
-        return batch.Count;
+        Volatile.Write(ref _isWoken, true);
+        signal.Set();
     }
 
-    private async Task SendAllAsync(
-        IServiceProvider services, IReadOnlyList<LeasedMessage> messages, List<Settlement> settlements, CancellationToken cancellationToken)
+    private async Task<int> RunAsync(int claims, CancellationToken stoppingToken)
     {
-        foreach (var prepared in await services.GetRequiredService<MailPreparation>().PrepareAsync(messages, cancellationToken))
+        var claimed = 0;
+        _claimedAt = 0;
+        // At once, not when this loop comes round: a connection that gets free would begin another mail.
+        await using var stop = stoppingToken.Register(lanes.GiveBack);
+        while (true)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            if (prepared.Mail is not { } mail)
+            var isStopping = stoppingToken.IsCancellationRequested;
+            var isRelayReady = FindRelay(isStopping);
+            if (isStopping)
             {
-                settlements.Add(new Settlement(prepared.Message, prepared.EndState, prepared.Reason, prepared.RetryIn, null));
+                Stop();
+            }
+
+            if (isStopping || lanes.Trouble is not null)
+            {
+                _unsettled.AddRange(_unprepared.Select(message => Settlement.GiveBack(message)));
+                _unprepared.Clear();
+                lanes.GiveBack();
+            }
+
+            lanes.Tick();
+            Collect();
+            if ((claims == 0 || isStopping) && (_held.Count == 0 || IsTooLateToSettle()))
+            {
+                return claimed;
+            }
+
+            var room = claims > 0 && !isStopping && isRelayReady ? Math.Min(options.Value.BatchSize, (2 * options.Value.BatchSize) - _held.Count + _unsettled.Count) : 0;
+            if (IsTurnDue(room, isStopping))
+            {
+                if (await TakeTurnAsync(room) is { } count && room > 0)
+                {
+                    claims--;
+                    claimed += count;
+                }
+
                 continue;
             }
 
-            var report = await SendAsync(prepared.Message, mail, cancellationToken);
-            if (report.Outcome == DeliveryOutcome.RelayFailed)
-            {
-                // The relay's trouble, not this mail's: nothing is held against any of them.
-                Log.RelayFailed(logger, report.Stage, report.Reply);
-                settlements.Add(new Settlement(prepared.Message, OutboxStates.Retry, report.Reply, s_relayPause, null));
-                return;
-            }
-
-            settlements.Add(Judge(prepared.Message, report));
+            await signal.WaitAsync(TimeToNext(room), clock, isStopping ? CancellationToken.None : stoppingToken);
         }
     }
 
-    private async Task<DeliveryReport> SendAsync(LeasedMessage message, OutgoingMail mail, CancellationToken cancellationToken)
+    private bool IsTurnDue(int room, bool isStopping)
     {
-        // The request's trace goes on here, however long the row waited.
-        _ = ActivityContext.TryParse(message.Traceparent, null, isRemote: true, out var parent);
-        using var activity = WorkerTelemetry.Source.StartActivity("outbox send", ActivityKind.Consumer, parent);
-        activity?.SetTag("ariya.mail.kind", message.Kind);
-        activity?.SetTag("ariya.mail.attempt", message.Attempts + 1);
-        var report = await transport.SendAsync(mail, cancellationToken);
-        activity?.SetTag("ariya.mail.outcome", report.Outcome.ToString());
-        return report;
-    }
-
-    private Settlement Judge(LeasedMessage message, DeliveryReport report) => report.Outcome switch
-    {
-        DeliveryOutcome.Accepted => new Settlement(message, OutboxStates.Sent, report.Reply, TimeSpan.Zero, report),
-        DeliveryOutcome.Refused => new Settlement(message, OutboxStates.Dead, report.Reply, TimeSpan.Zero, report),
-        _ => RetrySchedule.After(message.Attempts + 1, jitter()) is { } delay
-            ? new Settlement(message, OutboxStates.Retry, report.Reply, delay, report)
-            : new Settlement(message, OutboxStates.Dead, report.Reply, TimeSpan.Zero, report),
-    };
-
-    // Also when stopping, and again while the lease lasts: a mail that the relay has taken must not be sent a second time because
-    // nobody wrote it down.
-    private async Task SettleAsync(Guid owner, IReadOnlyList<Settlement> settlements)
-    {
-        var started = clock.GetTimestamp();
-        while (true)
+        if (_isFailing && clock.GetElapsedTime(_failedAt) < s_databasePause)
         {
-            try
+            return false;
+        }
+
+        var isClaimDue = room > 0 && (Volatile.Read(ref _isWoken) || (_isMoreExpected && room == options.Value.BatchSize)
+            || _claimedAt == 0 || clock.GetElapsedTime(_claimedAt) >= options.Value.PollInterval);
+        return isClaimDue || _unprepared.Count > 0 || IsSettlingDue(isStopping) || ToRenew().Count > 0;
+    }
+
+    private bool IsSettlingDue(bool isStopping) => _unsettled.Count > 0
+        && (_unsettled.Count >= options.Value.BatchSize || clock.GetElapsedTime(_oldestReportAt) >= options.Value.SettleAfter
+            || (isStopping && !lanes.IsBusy));
+
+    private TimeSpan TimeToNext(int room)
+    {
+        var next = room > 0 ? options.Value.PollInterval - clock.GetElapsedTime(_claimedAt) : s_tick;
+        if (_held.Count > 0)
+        {
+            next = Shorter(next, s_tick);
+        }
+
+        if (_unsettled.Count > 0)
+        {
+            next = Shorter(next, options.Value.SettleAfter - clock.GetElapsedTime(_oldestReportAt));
+        }
+
+        return next > TimeSpan.FromMilliseconds(1) ? next : TimeSpan.FromMilliseconds(1);
+
+        static TimeSpan Shorter(TimeSpan a, TimeSpan b) => a < b ? a : b;
+    }
+
+    private List<LeasedMessage> ToRenew()
+    {
+        var soon = clock.GetTimestamp() + (long)(options.Value.Lease.TotalSeconds * 2 / 3 * clock.TimestampFrequency);
+        return [.. _held.Values.Where(message => message.GoodUntil < soon)];
+    }
+
+    /// <returns>How many rows were claimed; null when the turn failed.</returns>
+    private async Task<int?> TakeTurnAsync(int claim)
+    {
+        // One by one while a row is searched that the database chokes on.
+        List<LeasedMessage> preparing = _isSearchingFault ? [.. _unprepared.Take(1)] : [.. _unprepared];
+        List<Settlement> settling = [.. _unsettled];
+        try
+        {
+            await using var scope = scopes.CreateAsyncScope();
+            var lookups = scope.ServiceProvider.GetRequiredService<MailPreparation>().LookUp(preparing);
+            // Not tied to stopping: what the relay took must be written down. The connection's own time-outs bound it.
+            Volatile.Write(ref _isWoken, Volatile.Read(ref _isWoken) && claim == 0);
+            var claimed = await scope.ServiceProvider.GetRequiredService<OutboxQueue>().TakeTurnAsync(
+                new OutboxTurn { Settle = settling, Renew = ToRenew(), Look = [.. lookups.Select(lookup => lookup.Ask).OfType<Data.SqlStep>()], Claim = claim },
+                options.Value.Lease, CancellationToken.None);
+            Settled(settling);
+            _unprepared.RemoveRange(0, preparing.Count);
+            Prepared([.. lookups.SelectMany(lookup => lookup.Finish())]);
+            Claimed(claimed, claim);
+            _isFailing = false;
+            return claimed.Count;
+        }
+        catch (Exception exception)
+        {
+            TurnFailed(exception, preparing, settling.Count);
+            return null;
+        }
+    }
+
+    private void Settled(List<Settlement> settlements)
+    {
+        _unsettled.RemoveRange(0, settlements.Count);
+        _oldestReportAt = clock.GetTimestamp();
+        foreach (var settlement in settlements)
+        {
+            _held.Remove(settlement.Message.Id);
+            metrics.Settled(settlement);
+        }
+    }
+
+    private void Prepared(List<PreparedMail> prepared)
+    {
+        _isSearchingFault &= _unprepared.Count > 0;
+        foreach (var end in prepared.Select(mail => mail.End).OfType<Settlement>())
+        {
+            Add(end);
+        }
+
+        lanes.Offer(prepared.Where(mail => mail.Mail is not null));
+    }
+
+    private void Claimed(IReadOnlyList<LeasedMessage> claimed, int limit)
+    {
+        if (limit == 0)
+        {
+            return;
+        }
+
+        _claimedAt = clock.GetTimestamp();
+        _isMoreExpected = claimed.Count == limit;
+        var more = new Dictionary<string, int>();
+        foreach (var message in claimed)
+        {
+            _held.Add(message.Id, message);
+            var before = more.GetValueOrDefault(message.Domain);
+            if (message.IsLate)
             {
-                await using var scope = scopes.CreateAsyncScope();
-                await scope.ServiceProvider.GetRequiredService<OutboxQueue>().SettleAsync(owner, settlements, CancellationToken.None);
-                return;
+                Add(Settlement.End(message, OutboxStates.Expired, "too late to be of use"));
             }
-            catch (Exception exception) when (clock.GetElapsedTime(started) < options.Value.Lease / 2)
+            else if (lanes.IsCrowded(message.Domain, before))
             {
-                Log.SettleFailed(logger, exception);
-                await Task.Delay(s_settlePause, clock, CancellationToken.None);
+                Add(Settlement.GiveBack(message, CrowdPause()));
+            }
+            else
+            {
+                more[message.Domain] = before + 1;
+                _unprepared.Add(message);
             }
         }
     }
 
-    private async Task<bool> IsRelayReadyAsync(CancellationToken cancellationToken)
+    private void Collect()
     {
-        var report = await transport.OpenAsync(cancellationToken);
-        heartbeat.Tell(report);
-        var trouble = report.Outcome == DeliveryOutcome.Accepted ? null : report.Reply;
-        if (trouble != _relayTrouble)
+        foreach (var (message, delivery, isCrowdedOut) in lanes.TakeReports())
+        {
+            if (delivery is null)
+            {
+                Add(Settlement.GiveBack(message, isCrowdedOut ? CrowdPause() : TimeSpan.Zero));
+                continue;
+            }
+
+            metrics.Attempted(message.Kind, delivery);
+            heartbeat.Tell(delivery);
+            Add(Judge(message, delivery));
+        }
+    }
+
+    private TimeSpan CrowdPause() => s_slowPause * (0.8 + (0.4 * jitter()));
+
+    private void Add(Settlement settlement)
+    {
+        if (_unsettled.Count == 0)
+        {
+            _oldestReportAt = clock.GetTimestamp();
+        }
+
+        _unsettled.Add(settlement);
+    }
+
+    private Settlement Judge(LeasedMessage message, DeliveryReport report)
+    {
+        switch (report.Outcome)
+        {
+            case DeliveryOutcome.Accepted:
+                return new Settlement(message, OutboxStates.Sent, report.Reply, TimeSpan.Zero, report);
+            case DeliveryOutcome.Refused:
+                Log.Dead(logger, message.Id, message.Kind, report.Reply);
+                return new Settlement(message, OutboxStates.Dead, report.Reply, TimeSpan.Zero, report);
+            case DeliveryOutcome.RelayFailed:
+                // The relay's trouble, not this mail's: no try is counted. Should it be this mail after all, it comes rarer as it grows older.
+                return new Settlement(message, OutboxStates.Retry, report.Reply, RetrySchedule.AfterRelayFailure(clock.GetUtcNow() - message.CreatedAt, jitter()), null);
+        }
+
+        if (RetrySchedule.After(message.Attempts + 1, jitter()) is { } delay)
+        {
+            return new Settlement(message, OutboxStates.Retry, report.Reply, delay, report);
+        }
+
+        Log.Dead(logger, message.Id, message.Kind, report.Reply);
+        return new Settlement(message, OutboxStates.Dead, $"tries used up: {report.Reply}", TimeSpan.Zero, report);
+    }
+
+    private void TurnFailed(Exception exception, List<LeasedMessage> preparing, int settling)
+    {
+        _failedAt = clock.GetTimestamp();
+        // Class 22 and 23 say that values are at fault; anything else is the database's trouble and passes.
+        if (exception is PostgresException { SqlState: ['2', '2' or '3', ..] } fault && preparing.Count > 0)
+        {
+            if (_isSearchingFault)
+            {
+                _unprepared.Remove(preparing[0]);
+                Add(PreparedMail.Fail(preparing[0], fault.SqlState).End!);
+            }
+
+            _isSearchingFault = true;
+        }
+
+        if (!_isFailing)
+        {
+            _isFailing = true;
+            Log.TurnFailed(logger, exception, settling, _held.Count);
+        }
+    }
+
+    /// <summary>Whether mails may be claimed for the relay; asks it now and then.</summary>
+    private bool FindRelay(bool isStopping)
+    {
+        if (_probe.IsCompleted && _probe.Result is { } report)
+        {
+            heartbeat.Tell(report);
+            _probe = Task.FromResult<DeliveryReport?>(null);
+        }
+
+        var trouble = lanes.Trouble;
+        if (trouble != _relayTrouble && _probedAt != 0)
         {
             _relayTrouble = trouble;
             Log.RelayChanged(logger, trouble ?? "answers");
         }
 
-        return trouble is null;
+        var pause = trouble is null ? s_quiet : RelayPause(lanes.FailedRounds);
+        var isProbeDue = (trouble is not null || lanes.Quiet >= s_quiet) && (_probedAt == 0 || clock.GetElapsedTime(_probedAt) >= pause);
+        if (!isStopping && isProbeDue && _probe.IsCompleted)
+        {
+            _probedAt = clock.GetTimestamp();
+            _probe = lanes.ProbeAsync();
+        }
+
+        return trouble is null && lanes.Quiet < s_believed;
     }
 
-    private async Task RenewAsync(Guid owner, Guid[] messageIds, CancellationToken cancellationToken)
+    private static TimeSpan RelayPause(int failedRounds)
     {
-        while (true)
-        {
-            await Task.Delay(options.Value.Lease / 3, clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (cancellationToken.IsCancellationRequested)
-            {
-                return;
-            }
+        var pause = TimeSpan.FromSeconds(Math.Pow(2, Math.Min(failedRounds, 10)) / 2);
+        return pause < s_longestRelayPause ? pause : s_longestRelayPause;
+    }
 
-            try
-            {
-                await using var scope = scopes.CreateAsyncScope();
-                await scope.ServiceProvider.GetRequiredService<OutboxQueue>()
-                    .RenewAsync(owner, messageIds, options.Value.Lease, cancellationToken);
-            }
-            catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
-            {
-                Log.RenewalFailed(logger, exception);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
+    private void Stop()
+    {
+        if (_stoppedAt == 0)
+        {
+            _stoppedAt = clock.GetTimestamp();
+        }
+        else if (clock.GetElapsedTime(_stoppedAt) >= s_stopPatience)
+        {
+            // A mail whose content was sent is unknown now and comes again: a copy is better than a loss.
+            lanes.Abort();
         }
     }
 
+    // With the database away there is nowhere to write to; the lease ends by itself.
+    private bool IsTooLateToSettle() => _stoppedAt != 0 && _isFailing && clock.GetElapsedTime(_stoppedAt) >= s_stopPatience + s_lastTurns;
+
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Error, "A round of the outbox failed; its mails come back when their lease ends")]
-        public static partial void RoundFailed(ILogger logger, Exception exception);
+        [LoggerMessage(1, LogLevel.Error, "The outbox cannot reach its database; trying again. To be written down: {Settling} mails, held: {Held}")]
+        public static partial void TurnFailed(ILogger logger, Exception exception, int settling, int held);
 
         [LoggerMessage(2, LogLevel.Warning, "Mail relay: {State}")]
         public static partial void RelayChanged(ILogger logger, string state);
 
-        [LoggerMessage(3, LogLevel.Warning, "A lease was not renewed")]
-        public static partial void RenewalFailed(ILogger logger, Exception exception);
-
-        [LoggerMessage(4, LogLevel.Error, "Sent mails could not be written down; trying again")]
-        public static partial void SettleFailed(ILogger logger, Exception exception);
-
-        [LoggerMessage(5, LogLevel.Warning, "Mail relay failed at {Stage}: {Reply}")]
-        public static partial void RelayFailed(ILogger logger, SmtpStage stage, string reply);
+        [LoggerMessage(3, LogLevel.Warning, "Mail {MessageId} ({Kind}) is dead: {Reply}")]
+        public static partial void Dead(ILogger logger, Guid messageId, string kind, string reply);
     }
 }

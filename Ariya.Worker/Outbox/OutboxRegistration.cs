@@ -8,9 +8,14 @@ internal static class OutboxRegistration
     {
         builder.Services.AddOptions<OutboxOptions>().BindConfiguration(OutboxOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddScoped<OutboxQueue>();
+        builder.Services.AddSingleton<Signal>();
+        builder.Services.AddSingleton<MailLanes>();
+        builder.Services.AddSingleton<OutboxMetrics>();
         builder.Services.AddSingleton<Func<double>>(() => RandomNumberGenerator.GetInt32(1_000_001) / 1_000_000d);
         builder.Services.AddSingleton<Heartbeat>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Heartbeat>());
-        builder.Services.AddHostedService<OutboxDispatcher>();
+        builder.Services.AddSingleton<OutboxDispatcher>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<OutboxDispatcher>());
+        builder.Services.AddHostedService<OutboxListener>();
     }
 }

@@ -2,7 +2,7 @@ using System.Globalization;
 using Ariya.Hosting.Local.Processes;
 using Ariya.Hosting.Local.Servers;
 using Ariya.Tests.Mail.Trust;
-using Ariya.Worker.Mail;
+using Ariya.Worker.Mail.Smtp;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Microsoft.Extensions.DependencyInjection;
@@ -26,7 +26,7 @@ internal static class SmallHost
                 RunMailHost(args[1..]);
                 return;
             case TrustingProcess.Command:
-                await TrustingProcess.RunAsync(int.Parse(args[1], CultureInfo.InvariantCulture), Enum.Parse<SmtpSecurity>(args[2]));
+                await TrustingProcess.RunAsync(int.Parse(args[1], CultureInfo.InvariantCulture), Enum.Parse<SmtpSecurity>(args[2]), bool.Parse(args[3]));
                 return;
         }
 

@@ -5,6 +5,7 @@ using Ariya.Data.Tokens;
 using Ariya.ServiceDefaults.Settings;
 using Ariya.Worker.Keys;
 using Ariya.Worker.Mail;
+using Ariya.Worker.Mail.Smtp;
 using Ariya.Worker.Outbox;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -27,6 +28,10 @@ internal sealed class WorkerSettings
     public int BatchSize { get; set; } = 100;
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(60);
     public TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(20);
+    public TimeSpan PollInterval { get; set; } = TimeSpan.FromMilliseconds(50);
+    public TimeSpan SettleAfter { get; set; } = TimeSpan.FromMilliseconds(50);
+    public TimeSpan SlowAfter { get; set; } = TimeSpan.FromSeconds(3);
+    public int Connections { get; set; } = 4;
     public TimeProvider Clock { get; set; } = TimeProvider.System;
 }
 
@@ -54,7 +59,7 @@ internal sealed class InProcessWorker : IAsyncDisposable
         builder.AddMail();
         builder.AddOutbox();
         builder.Services.AddHostedService<SigningKeyMaintenance>();
-        builder.Services.AddSingleton<IMailTransport>(new SmtpTransport(
+        builder.Services.AddSingleton<Func<IMailTransport>>(() => new SmtpTransport(
             SmtpSettings.Read(builder.Configuration)! with { CommandTimeout = settings.Patience, AcceptanceTimeout = settings.Patience },
             settings.Clock));
         builder.Services.AddSingleton<Func<double>>(() => 0.5);
@@ -62,14 +67,17 @@ internal sealed class InProcessWorker : IAsyncDisposable
         {
             BatchSize = settings.BatchSize,
             Lease = settings.Lease,
-            PollInterval = TimeSpan.FromMilliseconds(50),
+            PollInterval = settings.PollInterval,
+            Connections = settings.Connections,
+            SettleAfter = settings.SettleAfter,
+            SlowAfter = settings.SlowAfter,
         }));
         _host = builder.Build();
     }
 
     public LogLines Log { get; } = new();
 
-    private OutboxDispatcher Dispatcher => _host.Services.GetServices<IHostedService>().OfType<OutboxDispatcher>().Single();
+    private OutboxDispatcher Dispatcher => _host.Services.GetRequiredService<OutboxDispatcher>();
 
     /// <summary>One batch; the number of rows in it.</summary>
     public Task<int> RunOnceAsync(CancellationToken cancellationToken = default) => Dispatcher.RunOnceAsync(cancellationToken);
@@ -77,6 +85,18 @@ internal sealed class InProcessWorker : IAsyncDisposable
     public Task StartAsync() => _host.StartAsync();
 
     public Task StopAsync() => _host.StopAsync();
+
+    /// <summary>A turn at the queue as a worker takes one; the rows it claimed.</summary>
+    public Task<IReadOnlyList<LeasedMessage>> TakeTurnAsync(OutboxTurn turn, TimeSpan? lease = null) =>
+        UseAsync<OutboxQueue, IReadOnlyList<LeasedMessage>>(queue => queue.TakeTurnAsync(turn, lease ?? TimeSpan.FromMinutes(1), CancellationToken.None));
+
+    /// <summary>Looks up, mints and renders.</summary>
+    public async Task<IReadOnlyList<PreparedMail>> PrepareAsync(IReadOnlyList<LeasedMessage> messages)
+    {
+        var lookups = _host.Services.GetRequiredService<MailPreparation>().LookUp(messages);
+        await TakeTurnAsync(new OutboxTurn { Look = [.. lookups.Select(lookup => lookup.Ask).OfType<SqlStep>()] });
+        return [.. lookups.SelectMany(lookup => lookup.Finish())];
+    }
 
     /// <summary>Something that lives in a scope, such as the queue.</summary>
     public async Task<TResult> UseAsync<TService, TResult>(Func<TService, Task<TResult>> use)

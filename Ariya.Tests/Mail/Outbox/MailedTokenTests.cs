@@ -18,11 +18,9 @@ public sealed class MailedTokenTests(MailPostgres postgres) : OutboxRoom(postgre
     {
         await RegistrationMailAsync(Address);
         var crashed = Worker();
-        var batch = await crashed.UseAsync<OutboxQueue, List<LeasedMessage>>(queue =>
-            queue.ClaimAsync(Guid.CreateVersion7(), 10, TimeSpan.FromMinutes(1), CancellationToken.None));
-        var prepared = Assert.Single(await crashed.UseAsync<MailPreparation, IReadOnlyList<PreparedMail>>(preparation =>
-            preparation.PrepareAsync(batch, CancellationToken.None)));
-        await using (var transport = SmtpTransportTests.Transport(Relay))
+        var batch = await crashed.TakeTurnAsync(new OutboxTurn { Claim = 10 });
+        var prepared = Assert.Single(await crashed.PrepareAsync(batch));
+        await using (var transport = RelayClient.Create(isMailKit: false, Relay))
         {
             Assert.Equal(DeliveryOutcome.Accepted, (await transport.SendAsync(prepared.Mail!, CancellationToken.None)).Outcome);
         }
@@ -75,6 +73,25 @@ public sealed class MailedTokenTests(MailPostgres postgres) : OutboxRoom(postgre
         Assert.NotEqual(first.MessageId, second.MessageId);
         Assert.True(await WorksAsync(first.Token));
         Assert.True(await WorksAsync(second.Token));
+    }
+
+    [Fact]
+    public async Task AnotherTryIsAboutTheRegistrationThatTheFirstOneWasAbout()
+    {
+        var first = await RegistrationAsync(Address);
+        Relay.Script = RelayScript.At(".", "451 4.3.0 try later");
+        var worker = Worker();
+        var again = await AddAsync(MailKinds.VerificationAgain, Address);
+        await worker.RunOnceAsync();
+        await RegistrationAsync(Address, "Mallory");
+        Relay.Script = new RelayScript();
+        await MakeDueAsync(again);
+        Assert.Equal(1, await worker.RunOnceAsync());
+
+        var copies = Relay.Handed.Select(mail => ReceivedMail.Parse(mail.Content).Text).Distinct();
+        Assert.Contains("Grace", Assert.Single(copies), StringComparison.Ordinal);
+        Assert.Equal(first, await ScalarAsync<Guid>("select subject_id from one_time_tokens"));
+        Assert.True(await WorksAsync(Mail(Address).Token));
     }
 
     [Fact]

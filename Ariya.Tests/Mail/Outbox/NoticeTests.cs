@@ -89,7 +89,7 @@ public sealed class NoticeTests(MailPostgres postgres) : OutboxRoom(postgres)
         ];
         Assert.Equal(rows.Length, await Worker().RunOnceAsync());
         Assert.All(await Task.WhenAll(rows.Select(RowAsync)), row => Assert.Equal(("dropped", 0), (row.State, row.Attempts)));
-        Assert.Empty(Relay.Sessions);
+        Assert.Empty(Relay.Handed);
     }
 
     [Fact]

@@ -108,7 +108,7 @@ public sealed class OutboxDispatcherTests(MailPostgres postgres) : OutboxRoom(po
             [await AddAsync(MailKinds.Welcome, Address, """{"accountId":"not an id"}""")] = "dead",
             [await AddAsync(MailKinds.Welcome, Address, """{"accountId":5}""")] = "dead",
             [await AddAsync(MailKinds.PasswordChanged, Address, "[]")] = "dead",
-            [await AddAsync(MailKinds.PasswordReset, null)] = "dead",
+            [await AddAsync(MailKinds.PasswordReset, null)] = "dropped",
             [await AddAsync(MailKinds.VerificationAgain, null)] = "dropped",
             [await AddAsync("mail.from-the-future.v9", Address)] = "retry",
             [await WelcomeAsync("no address at all")] = "dead",
@@ -181,7 +181,7 @@ public sealed class OutboxDispatcherTests(MailPostgres postgres) : OutboxRoom(po
         Assert.Equal(500, Relay.Accepted.Count);
         Assert.Equal(500, Relay.Accepted.Select(mail => mail.Recipient).Distinct().Count());
         Assert.Equal(500, Relay.Accepted.Select(mail => ReceivedMail.Parse(mail.Content).MessageId).Distinct().Count());
-        Assert.Equal(2, Relay.Sessions.Count);
+        Assert.InRange(Relay.Sessions.Count, 2, 8);
     }
 
     [Fact]
@@ -204,8 +204,8 @@ public sealed class OutboxDispatcherTests(MailPostgres postgres) : OutboxRoom(po
         await reached.Task;
         await stop.CancelAsync();
         gate.SetResult();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sending);
 
+        Assert.Equal(3, await sending);
         Assert.Single(Relay.Accepted);
         Assert.Equal("retry 0 2, sent 1 1", await ScalarAsync<string>(
             """

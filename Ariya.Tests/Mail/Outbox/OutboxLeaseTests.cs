@@ -9,7 +9,6 @@ namespace Ariya.Tests.Mail.Outbox;
 public sealed class OutboxLeaseTests(MailPostgres postgres) : OutboxRoom(postgres)
 {
     private static readonly TimeSpan s_minute = TimeSpan.FromMinutes(1);
-    private readonly Guid _paused = Guid.CreateVersion7();
 
     [Fact]
     [Trait("Promise", "P48")]
@@ -35,17 +34,17 @@ public sealed class OutboxLeaseTests(MailPostgres postgres) : OutboxRoom(postgre
         var worker = Worker();
         var held = Assert.Single(await ClaimAsync(worker));
         await MakeDueAsync(id);
-        var other = Guid.CreateVersion7();
-        Assert.Single(await ClaimAsync(worker, other));
+        var taken = Assert.Single(await ClaimAsync(worker));
 
-        Settlement[] settlement = [new(held, OutboxStates.Dead, "too late", TimeSpan.Zero, null)];
-        Assert.Equal(0, await worker.UseAsync<OutboxQueue, int>(queue =>
-            queue.RenewAsync(_paused, [id], s_minute * 9, CancellationToken.None)));
-        Assert.Equal(0, await worker.UseAsync<OutboxQueue, int>(queue => queue.SettleAsync(_paused, settlement, CancellationToken.None)));
+        await worker.TakeTurnAsync(new OutboxTurn
+        {
+            Settle = [Settlement.End(held, OutboxStates.Dead, "too late")],
+            Renew = [held],
+        }, s_minute * 9);
         var row = await RowAsync(id);
         Assert.Equal(("leased", 0, null), (row.State, row.Attempts, row.Reason));
         Assert.InRange(row.DueInSeconds, 50, 60);
-        Assert.Equal(1, await worker.UseAsync<OutboxQueue, int>(queue => queue.SettleAsync(other, settlement, CancellationToken.None)));
+        await worker.TakeTurnAsync(new OutboxTurn { Settle = [Settlement.End(taken, OutboxStates.Dead, "refused")] });
         Assert.Equal("dead", (await RowAsync(id)).State);
     }
 
@@ -62,9 +61,9 @@ public sealed class OutboxLeaseTests(MailPostgres postgres) : OutboxRoom(postgre
         var slow = Worker(settings => settings.Lease = TimeSpan.FromSeconds(3));
         var sending = slow.RunOnceAsync();
         await reached.Task;
-        var claimed = await ScalarAsync<DateTime>("select min(due_at) from outbox_messages");
+        var claimed = await ScalarAsync<DateTime>("select min(due_at) from outbox_messages where state = 'leased'");
         await Wait.UntilAsync("a lease beyond its first end", TimeSpan.FromSeconds(30), async () =>
-            await ScalarAsync<bool>("select min(due_at) > $1 and clock_timestamp() > $1 from outbox_messages", claimed) ? "kept" : null);
+            await ScalarAsync<bool>("select min(due_at) > $1 and clock_timestamp() > $1 from outbox_messages where state = 'leased'", claimed) ? "kept" : null);
         Assert.Equal(0, await Worker().RunOnceAsync());
         gate.SetResult();
 
@@ -88,7 +87,7 @@ public sealed class OutboxLeaseTests(MailPostgres postgres) : OutboxRoom(postgre
         await reached.Task;
         await Postgres.TakeAwayAsync(DatabaseName);
         gate.SetResult();
-        await worker.Log.ContainingAsync("Sent mails could not be written down");
+        await worker.Log.ContainingAsync("To be written down: 1 mails");
         await Postgres.BringBackAsync(DatabaseName);
 
         Assert.Equal(1, await sending);
@@ -110,6 +109,6 @@ public sealed class OutboxLeaseTests(MailPostgres postgres) : OutboxRoom(postgre
         }
     }
 
-    private Task<List<LeasedMessage>> ClaimAsync(InProcessWorker worker, Guid? owner = null) =>
-        worker.UseAsync<OutboxQueue, List<LeasedMessage>>(queue => queue.ClaimAsync(owner ?? _paused, 10, s_minute, CancellationToken.None));
+    private static Task<IReadOnlyList<LeasedMessage>> ClaimAsync(InProcessWorker worker) =>
+        worker.TakeTurnAsync(new OutboxTurn { Claim = 10 }, s_minute);
 }

@@ -1,17 +1,21 @@
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Ariya.Tests.Mail.Relay;
-using Ariya.Worker.Mail;
+using Ariya.Worker.Mail.Smtp;
 
 namespace Ariya.Tests.Mail.Trust;
 
 /// <summary>TLS as it is with a relay whose authority is trusted, and what is left of it when only a date or a name is wrong.</summary>
-public sealed class TrustedRelayTests : IDisposable
+public abstract class TrustedRelayTests(bool isMailKit) : IDisposable
 {
     private const string Offers = "AUTH PLAIN LOGIN";
     private readonly RelayCertificates _certificates = new();
 
-    public void Dispose() => _certificates.Dispose();
+    public void Dispose()
+    {
+        _certificates.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [Theory]
     [InlineData(true)]
@@ -89,7 +93,7 @@ public sealed class TrustedRelayTests : IDisposable
     }
 
     private Task<string> SendAsync(ScriptedRelay relay, bool isImplicit) =>
-        TrustingProcess.SendAsync(relay, isImplicit ? SmtpSecurity.Implicit : SmtpSecurity.StartTls, _certificates.AuthorityPem);
+        TrustingProcess.SendAsync(isMailKit, relay, isImplicit ? SmtpSecurity.Implicit : SmtpSecurity.StartTls, _certificates.AuthorityPem);
 
     private static void AssertSecret(ScriptedRelay relay) => Assert.All(relay.Sessions, session =>
     {
@@ -99,3 +103,7 @@ public sealed class TrustedRelayTests : IDisposable
         }
     });
 }
+
+public sealed class OwnTrustedRelayTests() : TrustedRelayTests(isMailKit: false);
+
+public sealed class MailKitTrustedRelayTests() : TrustedRelayTests(isMailKit: true);

@@ -1,23 +1,19 @@
-using Ariya.Data;
+using Ariya.Data.Outbox;
 using Ariya.ServiceDefaults.Settings;
 using Ariya.Worker.Outbox;
 
 namespace Ariya.Worker.Mail.NewSignIn;
 
 /// <summary>Somebody signed in from a program or network not seen before.</summary>
-internal sealed class NewSignInMail(AriyaDbContext db, PublicUrl url)
+internal sealed class NewSignInMail(PublicUrl url) : SessionMail
 {
     private static readonly MailTemplate s_template = new("NewSignIn");
 
-    public async Task<IReadOnlyList<PreparedMail>> PrepareAsync(IReadOnlyList<LeasedMessage> messages, CancellationToken cancellationToken)
-    {
-        var notices = await SessionNotice.FindAsync(db, messages, cancellationToken);
-        return [.. messages.Select(message => notices.TryGetValue(message.PayloadId("sessionId"), out var notice)
-            ? PreparedMail.Send(message, Render(message, notice))
-            : PreparedMail.Drop(message, "the session or its account is gone"))];
-    }
+    public override IReadOnlyList<string> Names { get; } = [MailKinds.NewSignIn];
 
-    private OutgoingMail Render(LeasedMessage message, SessionNotice notice)
+    protected override bool IsEnough(SessionNotice notice) => false;
+
+    protected override OutgoingMail Render(LeasedMessage message, SessionNotice notice)
     {
         var (html, text) = s_template.Render(
             ("firstName", notice.Owner.FirstName), ("when", MailText.Moment(notice.CreatedAt)), ("network", notice.Network),

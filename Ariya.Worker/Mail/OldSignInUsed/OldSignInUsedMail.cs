@@ -1,4 +1,3 @@
-using Ariya.Data;
 using Ariya.Data.Outbox;
 using Ariya.ServiceDefaults.Settings;
 using Ariya.Worker.Outbox;
@@ -9,40 +8,16 @@ namespace Ariya.Worker.Mail.OldSignInUsed;
 /// A refresh token that had been exchanged came back and its session was ended. It may be a thief or a copied browser profile, so the
 /// mail does not cry wolf, and comes at most three times a day.
 /// </summary>
-internal sealed class OldSignInUsedMail(AriyaDbContext db, PublicUrl url)
+internal sealed class OldSignInUsedMail(PublicUrl url) : SessionMail
 {
     private const int MaxPerDay = 3;
     private static readonly MailTemplate s_template = new("OldSignInUsed");
 
-    public async Task<IReadOnlyList<PreparedMail>> PrepareAsync(IReadOnlyList<LeasedMessage> messages, CancellationToken cancellationToken)
-    {
-        var notices = await SessionNotice.FindAsync(db, messages, cancellationToken);
-        var told = (await db.QueryAsync(
-            $"""
-             select recipient, count(*) from outbox_messages
-             where kind = {MailKinds.OldSignInUsed} and state = 'sent' and created_at > clock_timestamp() - interval '24 hours'
-               and recipient = any({messages.Select(message => message.Recipient!).Distinct().ToArray()})
-             group by recipient
-             """,
-            row => (Recipient: row.GetString(0), Count: row.GetInt64(1)), cancellationToken)).ToDictionary(row => row.Recipient, row => row.Count);
-        return [.. messages.Select(message => Prepare(message, notices.GetValueOrDefault(message.PayloadId("sessionId")), told))];
-    }
+    public override IReadOnlyList<string> Names { get; } = [MailKinds.OldSignInUsed];
 
-    private PreparedMail Prepare(LeasedMessage message, SessionNotice? notice, Dictionary<string, long> told)
-    {
-        if (notice is null)
-        {
-            return PreparedMail.Drop(message, "the session or its account is gone");
-        }
+    protected override bool IsEnough(SessionNotice notice) => notice.ToldToday >= MaxPerDay;
 
-        var count = told.GetValueOrDefault(message.Recipient!);
-        told[message.Recipient!] = count + 1;
-        return count >= MaxPerDay
-            ? PreparedMail.Drop(message, "the owner was told three times today")
-            : PreparedMail.Send(message, Render(message, notice));
-    }
-
-    private OutgoingMail Render(LeasedMessage message, SessionNotice notice)
+    protected override OutgoingMail Render(LeasedMessage message, SessionNotice notice)
     {
         var (html, text) = s_template.Render(
             ("firstName", notice.Owner.FirstName), ("when", MailText.Moment(message.CreatedAt)), ("signedIn", MailText.Moment(notice.CreatedAt)),

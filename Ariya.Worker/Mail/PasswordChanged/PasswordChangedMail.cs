@@ -1,21 +1,17 @@
-using Ariya.Data;
+using Ariya.Data.Outbox;
 using Ariya.ServiceDefaults.Settings;
 using Ariya.Worker.Outbox;
 
 namespace Ariya.Worker.Mail.PasswordChanged;
 
 /// <summary>The password was reset or changed; whoever did not do it learns how to take the account back.</summary>
-internal sealed class PasswordChangedMail(AriyaDbContext db, PublicUrl url)
+internal sealed class PasswordChangedMail(PublicUrl url) : OwnerMail
 {
     private static readonly MailTemplate s_template = new("PasswordChanged");
 
-    public async Task<IReadOnlyList<PreparedMail>> PrepareAsync(IReadOnlyList<LeasedMessage> messages, CancellationToken cancellationToken)
-    {
-        var owners = await Owners.FindAsync(db, messages, cancellationToken);
-        return [.. messages.Select(message => owners.Prepare(message, owner => Render(message, owner)))];
-    }
+    public override IReadOnlyList<string> Names { get; } = [MailKinds.PasswordChanged];
 
-    private OutgoingMail Render(LeasedMessage message, Owner owner)
+    protected override OutgoingMail Render(LeasedMessage message, Owner owner)
     {
         var (html, text) = s_template.Render(
             ("firstName", owner.FirstName), ("how", message.PayloadText("how") == "reset" ? "with a mailed link" : "by somebody who was signed in"),

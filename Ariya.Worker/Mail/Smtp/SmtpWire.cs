@@ -3,15 +3,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
 
-namespace Ariya.Worker.Mail;
-
-/// <summary>A reply with all its lines: <c>250-first</c>, <c>250 last</c>.</summary>
-internal sealed record SmtpReply(int Code, IReadOnlyList<string> Lines)
-{
-    public bool IsPositive => Code is >= 200 and < 300;
-
-    public override string ToString() => $"{Code} {string.Join(' ', Lines)}";
-}
+namespace Ariya.Worker.Mail.Smtp;
 
 /// <summary>Commands and replies on a socket: one write a command, bounded lines, a time limit on each exchange.</summary>
 internal sealed class SmtpWire : IAsyncDisposable
@@ -70,35 +62,36 @@ internal sealed class SmtpWire : IAsyncDisposable
 
     public async Task<SmtpReply> CommandAsync(string command, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        if (command.AsSpan().ContainsAny('\r', '\n', '\0'))
+        await WriteAsync([command], timeout, cancellationToken);
+        return await ReadAsync(timeout, cancellationToken);
+    }
+
+    /// <summary>Sends commands in one write; the caller reads as many replies.</summary>
+    public async Task WriteAsync(string[] commands, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        if (commands.Any(command => command.AsSpan().ContainsAny('\r', '\n', '\0')))
         {
             throw new SmtpRelayException("a command of several lines is not sent");
         }
 
+        if (_start != _end)
+        {
+            // Taken for the answer to this command, it would settle one mail with another's verdict.
+            throw new SmtpRelayException("the relay answered more than it was asked");
+        }
+
         using var limit = Limit(timeout, cancellationToken);
-        await _stream.WriteAsync(Encoding.UTF8.GetBytes(command + "\r\n"), limit.Token);
-        return await ReadAsync(limit.Token);
+        await _stream.WriteAsync(Encoding.UTF8.GetBytes(string.Concat(commands.Select(command => command + "\r\n"))), limit.Token);
     }
 
-    /// <summary>Sends a message whose lines end in CRLF, dots doubled (RFC 5321 section 4.5.2), and waits for the verdict.</summary>
-    public async Task<SmtpReply> ContentAsync(string message, TimeSpan timeout, TimeSpan acceptance, CancellationToken cancellationToken)
+    /// <summary>Sends a message whose lines end in CRLF, dots doubled (RFC 5321 section 4.5.2), with the dot that ends it.</summary>
+    public async Task WriteContentAsync(string message, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var stuffed = message.Replace("\r\n.", "\r\n..", StringComparison.Ordinal);
         // One write: message and dot in two would wait for a delayed acknowledgement.
         var bytes = Encoding.UTF8.GetBytes($"{(stuffed.StartsWith('.') ? "." : "")}{stuffed}\r\n.\r\n");
-        using (var limit = Limit(timeout, cancellationToken))
-        {
-            await _stream.WriteAsync(bytes, limit.Token);
-        }
-
-        // The caller's cancellation does not cut this wait short: a mail that may have been taken is worth knowing about.
-        return await ReadReplyAsync(acceptance, CancellationToken.None);
-    }
-
-    public async Task<SmtpReply> ReadReplyAsync(TimeSpan timeout, CancellationToken cancellationToken)
-    {
         using var limit = Limit(timeout, cancellationToken);
-        return await ReadAsync(limit.Token);
+        await _stream.WriteAsync(bytes, limit.Token);
     }
 
     public async ValueTask DisposeAsync()
@@ -107,12 +100,13 @@ internal sealed class SmtpWire : IAsyncDisposable
         _socket.Dispose();
     }
 
-    private async Task<SmtpReply> ReadAsync(CancellationToken cancellationToken)
+    public async Task<SmtpReply> ReadAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
+        using var limit = Limit(timeout, cancellationToken);
         var lines = new List<string>();
         while (lines.Count < MaxLines)
         {
-            var line = await ReadLineAsync(cancellationToken);
+            var line = await ReadLineAsync(limit.Token);
             if (line.Length < 3 || !int.TryParse(line.AsSpan(0, 3), NumberStyles.None, CultureInfo.InvariantCulture, out var code)
                 || code is < 200 or >= 600 || (line.Length > 3 && line[3] is not (' ' or '-')))
             {

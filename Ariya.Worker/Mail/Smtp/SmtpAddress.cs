@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Ariya.Worker.Mail;
+namespace Ariya.Worker.Mail.Smtp;
 
 /// <summary>An address as it goes into a command: domain in punycode, nothing in it that could end the command.</summary>
 internal readonly record struct SmtpAddress(string Wire, bool NeedsUtf8)

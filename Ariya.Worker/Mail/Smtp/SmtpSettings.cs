@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 
-namespace Ariya.Worker.Mail;
+namespace Ariya.Worker.Mail.Smtp;
 
 internal enum SmtpSecurity
 {
@@ -21,6 +21,12 @@ internal sealed record SmtpSettings(
 {
     /// <summary>The application model's mail catcher, <c>smtp://host:port</c>; wins over SMTP_HOST.</summary>
     private const string ConnectionName = "maildev";
+
+    /// <summary>What this machine calls itself in EHLO. Some relays refuse what could not be a host's name.</summary>
+    public static string OwnName { get; } =
+        Environment.MachineName.ToLowerInvariant() is var name && name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '.')
+            ? name
+            : "localhost";
 
     // Long enough for a slow relay; RFC 5321 section 4.5.3.2 asks for minutes, most of all after the final dot, because
     // giving up there makes duplicates.

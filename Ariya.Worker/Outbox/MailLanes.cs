@@ -1,0 +1,468 @@
+using System.Diagnostics;
+using Ariya.Worker.Mail;
+using Microsoft.Extensions.Options;
+
+namespace Ariya.Worker.Outbox;
+
+/// <summary>How a mail fared.</summary>
+/// <param name="Message">Its row.</param>
+/// <param name="Delivery">Null when it was not begun.</param>
+/// <param name="IsCrowdedOut">Not begun because too many others wait for the same slow domain.</param>
+internal sealed record LaneReport(LeasedMessage Message, DeliveryReport? Delivery, bool IsCrowdedOut = false);
+
+/// <summary>
+/// The connections to the relay and the mails that wait for one of them. The first connection is kept; others are opened when mails queue
+/// up and closed when they have nothing to do. A receiver's domain that is slow gets half of them at most, and a dialogue that hangs
+/// does not count: another connection takes its place, up to twice the number.
+/// </summary>
+internal sealed class MailLanes(
+    Func<IMailTransport> connect, IOptions<OutboxOptions> options, Signal signal, TimeProvider clock) : IAsyncDisposable
+{
+    private const int MailsPerFurtherLane = 8;
+    private const int MaxFailedMails = 3;
+    private static readonly TimeSpan s_queuedLong = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_idle = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_rest = TimeSpan.FromSeconds(30);
+
+    private readonly Lock _gate = new();
+    private readonly LinkedList<Waiting> _ready = new();
+    private readonly List<Lane> _lanes = [];
+    private readonly SlowDomains _slow = new(options.Value, clock);
+    private readonly CancellationTokenSource _abort = new();
+    private List<LaneReport> _reports = [];
+    private string? _trouble = "not asked yet";
+    private long _heardAt;
+    private long _opensFrom;
+    private int _failedMails;
+    private int _failedRounds;
+
+    /// <summary>Why nothing can be sent; null while the relay answers.</summary>
+    public string? Trouble
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _trouble;
+            }
+        }
+    }
+
+    /// <summary>Since the relay last answered on any connection.</summary>
+    public TimeSpan Quiet
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return clock.GetElapsedTime(_heardAt);
+            }
+        }
+    }
+
+    /// <summary>How often in a row it came to trouble without a mail that was judged: the wait before asking again grows with it.</summary>
+    public int FailedRounds
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _failedRounds;
+            }
+        }
+    }
+
+    /// <summary>Whether a connection is in a dialogue.</summary>
+    public bool IsBusy
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _lanes.Any(lane => lane.Mail is not null);
+            }
+        }
+    }
+
+    public void Offer(IEnumerable<PreparedMail> mails)
+    {
+        lock (_gate)
+        {
+            var now = clock.GetTimestamp();
+            foreach (var mail in mails)
+            {
+                _ready.AddLast(new Waiting(mail, now));
+            }
+
+            Dispatch();
+        }
+    }
+
+    /// <summary>What was done since the last call.</summary>
+    public IReadOnlyList<LaneReport> TakeReports()
+    {
+        lock (_gate)
+        {
+            var reports = _reports;
+            _reports = [];
+            return reports;
+        }
+    }
+
+    /// <summary>Gives back every mail that is not on a connection.</summary>
+    public void GiveBack()
+    {
+        lock (_gate)
+        {
+            _reports.AddRange(_ready.Select(waiting => new LaneReport(waiting.Mail.Message, null)));
+            _ready.Clear();
+        }
+    }
+
+    /// <summary>Whether another mail to this domain would only wait behind those that are held.</summary>
+    public bool IsCrowded(string domain, int more)
+    {
+        lock (_gate)
+        {
+            return _slow.Contains(domain) && HeldOf(domain) + more >= 2 * _slow.Limit(domain, _lanes);
+        }
+    }
+
+    /// <summary>Time passes: hanging dialogues are noticed, idle connections closed.</summary>
+    public void Tick()
+    {
+        lock (_gate)
+        {
+            _slow.Look(_lanes);
+            foreach (var waiting in _ready.GroupBy(waiting => waiting.Mail.Message.Domain).Where(group => _slow.Contains(group.Key))
+                .SelectMany(group => group.Skip(2 * _slow.Limit(group.Key, _lanes))).ToList())
+            {
+                // The slow domain's mails must not fill what one worker holds.
+                _ready.Remove(waiting);
+                _reports.Add(new LaneReport(waiting.Mail.Message, null, IsCrowdedOut: true));
+            }
+
+            foreach (var lane in _lanes.Skip(1).Where(lane => lane is { IsOpen: true, IsTaken: false } && clock.GetElapsedTime(lane.Since) > s_idle))
+            {
+                lane.Take(null, clock.GetTimestamp());
+                lane.Running = CloseAsync(lane);
+            }
+
+            Dispatch();
+        }
+    }
+
+    /// <summary>Asks the relay on a free connection, opening one if need be.</summary>
+    /// <returns>Its answer; null when every connection is in use.</returns>
+    public async Task<DeliveryReport?> ProbeAsync()
+    {
+        Lane? lane;
+        lock (_gate)
+        {
+            lane = _lanes.Find(lane => lane is { IsTaken: false, IsOpen: true }) ?? _lanes.Find(lane => !lane.IsTaken) ?? AddLane();
+            lane?.Take(null, clock.GetTimestamp());
+        }
+
+        if (lane is null)
+        {
+            return null;
+        }
+
+        var opening = OpenAsync(lane);
+        lane.Running = opening;
+        return await opening;
+    }
+
+    /// <summary>Ends the dialogues that are still going on; a mail whose content was sent is then <see cref="DeliveryOutcome.Unknown"/>.</summary>
+    public void Abort() => _abort.Cancel();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _abort.CancelAsync();
+        foreach (var lane in _lanes)
+        {
+            await lane.Running;
+            await lane.Transport.DisposeAsync();
+        }
+
+        _abort.Dispose();
+    }
+
+    private int HeldOf(string domain) =>
+        _lanes.Count(lane => lane.Mail?.Domain == domain) + _ready.Count(waiting => waiting.Mail.Message.Domain == domain);
+
+    private void Dispatch()
+    {
+        while (_trouble is null && !_abort.IsCancellationRequested && NextMail() is { } next && FreeLane(next.Value) is { } lane)
+        {
+            _ready.Remove(next);
+            var message = next.Value.Mail.Message;
+            if (clock.GetTimestamp() >= message.GoodUntil)
+            {
+                // This process slept, and somebody else may be sending it.
+                _reports.Add(new LaneReport(message, null));
+                signal.Set();
+                continue;
+            }
+
+            lane.Take(message, clock.GetTimestamp());
+            lane.Running = SendAsync(lane, next.Value);
+        }
+    }
+
+    private LinkedListNode<Waiting>? NextMail()
+    {
+        for (var node = _ready.First; node is not null; node = node.Next)
+        {
+            var domain = node.Value.Mail.Message.Domain;
+            if (_lanes.Count(lane => lane.Mail?.Domain == domain) < _slow.Limit(domain, _lanes))
+            {
+                return node;
+            }
+        }
+
+        return null;
+    }
+
+    private Lane? FreeLane(Waiting next)
+    {
+        if (_lanes.Count(lane => lane.IsTaken && !_slow.IsHanging(lane)) >= options.Value.Connections)
+        {
+            return null;
+        }
+
+        if (_lanes.Find(lane => lane is { IsTaken: false, IsOpen: true }) is { } open)
+        {
+            return open;
+        }
+
+        // A connection costs the relay more than a mail: a few mails wait for one that is open.
+        var inUse = _lanes.Count(lane => lane.IsOpen || lane.IsTaken);
+        if (inUse > 0 && _ready.Count <= inUse * MailsPerFurtherLane && clock.GetElapsedTime(next.Since) < s_queuedLong)
+        {
+            return null;
+        }
+
+        return clock.GetTimestamp() < _opensFrom && inUse > 0 ? null : _lanes.Find(lane => !lane.IsTaken) ?? AddLane();
+    }
+
+    private Lane? AddLane()
+    {
+        if (_lanes.Count >= 2 * options.Value.Connections)
+        {
+            return null;
+        }
+
+        var lane = new Lane(connect());
+        _lanes.Add(lane);
+        return lane;
+    }
+
+    private async Task SendAsync(Lane lane, Waiting waiting)
+    {
+        var message = waiting.Mail.Message;
+        DeliveryReport? report = null;
+        try
+        {
+            // Away from the caller, who holds the lock.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            report = await SendTracedAsync(lane.Transport, message, waiting.Mail.Mail!, _abort.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopped before the relay could have it.
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                Release(lane, report);
+                if (report is { Outcome: DeliveryOutcome.RelayFailed, Stage: SmtpStage.Connect })
+                {
+                    // It was never spoken of: the next connection takes it.
+                    _ready.AddFirst(waiting);
+                }
+                else
+                {
+                    _reports.Add(new LaneReport(message, report));
+                }
+
+                Dispatch();
+            }
+
+            signal.Set();
+        }
+    }
+
+    private static async Task<DeliveryReport> SendTracedAsync(
+        IMailTransport transport, LeasedMessage message, OutgoingMail mail, CancellationToken cancellationToken)
+    {
+        // The request's trace goes on here, however long the row waited.
+        _ = ActivityContext.TryParse(message.Traceparent, null, isRemote: true, out var parent);
+        using var activity = WorkerTelemetry.Source.StartActivity("outbox send", ActivityKind.Consumer, parent);
+        activity?.SetTag("ariya.mail.kind", message.Kind);
+        activity?.SetTag("ariya.mail.attempt", message.Attempts + 1);
+        using var dialogue = WorkerTelemetry.Source.StartActivity("smtp send", ActivityKind.Client);
+        var report = await transport.SendAsync(mail, cancellationToken);
+        dialogue?.SetTag("ariya.smtp.stage", report.Stage.ToString());
+        dialogue?.SetTag("ariya.smtp.reply_code", report.ReplyCode);
+        dialogue?.SetStatus(report.Outcome == DeliveryOutcome.Accepted ? ActivityStatusCode.Ok : ActivityStatusCode.Error);
+        activity?.SetTag("ariya.mail.outcome", report.Outcome.ToString());
+        return report;
+    }
+
+    private async Task<DeliveryReport?> OpenAsync(Lane lane)
+    {
+        DeliveryReport? report = null;
+        try
+        {
+            return report = await lane.Transport.OpenAsync(_abort.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                Release(lane, report);
+                Dispatch();
+            }
+
+            signal.Set();
+        }
+    }
+
+    private async Task CloseAsync(Lane lane)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        await lane.Transport.CloseAsync();
+        lock (_gate)
+        {
+            lane.Free(isOpen: false, clock.GetTimestamp());
+            Dispatch();
+        }
+    }
+
+    private void Release(Lane lane, DeliveryReport? report)
+    {
+        if (lane.Mail is { } mail && report is not null)
+        {
+            _slow.Note(mail.Domain, report.Duration);
+        }
+
+        var isJudged = report is { Outcome: DeliveryOutcome.Accepted or DeliveryOutcome.Refused or DeliveryOutcome.Deferred };
+        if (isJudged)
+        {
+            _trouble = null;
+            _heardAt = clock.GetTimestamp();
+            _failedMails = 0;
+            _failedRounds = lane.Mail is null ? _failedRounds : 0;
+        }
+        else if (report is { Outcome: DeliveryOutcome.RelayFailed })
+        {
+            Fail(report, _lanes.Exists(other => other != lane && other.IsOpen));
+        }
+
+        lane.Free(isJudged, clock.GetTimestamp());
+    }
+
+    // A connection that cannot be made while another is there only says that the relay wants fewer. One that broke after a recipient was named
+    // may be that recipient's doing; three in a row are not.
+    private void Fail(DeliveryReport report, bool isOtherOpen)
+    {
+        if (report.Stage == SmtpStage.Connect && isOtherOpen)
+        {
+            _opensFrom = clock.GetTimestamp() + (long)(s_rest.TotalSeconds * clock.TimestampFrequency);
+        }
+        else if ((report.Stage <= SmtpStage.Mail || ++_failedMails >= MaxFailedMails) && _trouble is null)
+        {
+            _failedMails = 0;
+            _failedRounds++;
+            _trouble = report.Reply;
+        }
+        else if (_trouble is not null && report.Stage == SmtpStage.Connect)
+        {
+            _failedRounds++;
+            _trouble = report.Reply;
+        }
+    }
+
+    private sealed record Waiting(PreparedMail Mail, long Since);
+}
+
+/// <summary>One connection, with the mail that is on it.</summary>
+internal sealed class Lane(IMailTransport transport)
+{
+    public IMailTransport Transport => transport;
+
+    /// <summary>Greeted, as far as is known.</summary>
+    public bool IsOpen { get; private set; }
+
+    public bool IsTaken { get; private set; }
+    public LeasedMessage? Mail { get; private set; }
+
+    /// <summary>When it was taken or set free.</summary>
+    public long Since { get; private set; }
+
+    /// <summary>What it does, while it is taken.</summary>
+    public Task Running { get; set; } = Task.CompletedTask;
+
+    public void Take(LeasedMessage? mail, long now) => (IsTaken, Mail, Since) = (true, mail, now);
+
+    public void Free(bool isOpen, long now) => (IsTaken, IsOpen, Mail, Since) = (false, isOpen, null, now);
+}
+
+/// <summary>Receivers' domains whose dialogues take long. Guarded by the lanes' lock.</summary>
+internal sealed class SlowDomains(OutboxOptions options, TimeProvider clock)
+{
+    private const int MaxKept = 1000;
+    private static readonly TimeSpan s_forgotten = TimeSpan.FromMinutes(10);
+
+    private readonly Dictionary<string, long> _seenAt = [];
+
+    public bool Contains(string domain) => _seenAt.ContainsKey(domain);
+
+    /// <summary>Whether a lane's dialogue goes on for so long that it does not count among the lanes that work.</summary>
+    public bool IsHanging(Lane lane) => lane.IsTaken && clock.GetElapsedTime(lane.Since) >= options.SlowAfter;
+
+    /// <summary>How many lanes a domain may have at once: all of them while nobody is slow.</summary>
+    public int Limit(string domain, List<Lane> lanes) =>
+        Contains(domain) || lanes.Exists(IsHanging) ? Math.Max(1, options.Connections / 2) : options.Connections;
+
+    /// <summary>Notices dialogues that hang, and forgets domains that nothing was sent to for long.</summary>
+    public void Look(List<Lane> lanes)
+    {
+        foreach (var lane in lanes.Where(lane => lane.Mail is not null && IsHanging(lane)))
+        {
+            Remember(lane.Mail!.Domain);
+        }
+
+        foreach (var (domain, _) in _seenAt.Where(seen => clock.GetElapsedTime(seen.Value) > s_forgotten).ToList())
+        {
+            _seenAt.Remove(domain);
+        }
+    }
+
+    /// <summary>A dialogue ended.</summary>
+    public void Note(string domain, TimeSpan duration)
+    {
+        if (duration >= options.SlowAfter)
+        {
+            Remember(domain);
+        }
+        else
+        {
+            _seenAt.Remove(domain);
+        }
+    }
+
+    private void Remember(string domain)
+    {
+        if (_seenAt.Count < MaxKept || _seenAt.ContainsKey(domain))
+        {
+            _seenAt[domain] = clock.GetTimestamp();
+        }
+    }
+}
