@@ -37,6 +37,9 @@ internal sealed record LeasedMessage
     /// </summary>
     public required long GoodUntil { get; set; }
 
+    /// <summary>Found out when renewing: the lease ended, and somebody else may have the row.</summary>
+    public bool IsLost { get; set; }
+
     /// <summary>The part of the address that a slow receiver is known by.</summary>
     public string Domain => Recipient is { } address ? address[(address.LastIndexOf('@') + 1)..] : "";
 

@@ -25,7 +25,7 @@ internal sealed class MailLanes(
     private static readonly TimeSpan s_rest = TimeSpan.FromSeconds(30);
 
     private readonly Lock _gate = new();
-    private readonly LinkedList<Waiting> _ready = new();
+    private readonly LinkedList<Queued> _ready = new();
     private readonly List<Lane> _lanes = [];
     private readonly SlowDomains _slow = new(options.Value, clock);
     private readonly CancellationTokenSource _abort = new();
@@ -72,6 +72,18 @@ internal sealed class MailLanes(
         }
     }
 
+    /// <summary>Mails that are on no connection yet.</summary>
+    public int Waiting
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _ready.Count;
+            }
+        }
+    }
+
     /// <summary>Whether a connection is in a dialogue.</summary>
     public bool IsBusy
     {
@@ -91,7 +103,7 @@ internal sealed class MailLanes(
             var now = clock.GetTimestamp();
             foreach (var mail in mails)
             {
-                _ready.AddLast(new Waiting(mail, now));
+                _ready.AddLast(new Queued(mail, now));
             }
 
             Dispatch();
@@ -129,15 +141,15 @@ internal sealed class MailLanes(
     }
 
     /// <summary>Time passes: hanging dialogues are noticed, idle connections closed.</summary>
-    public void Tick()
+    /// <param name="isFull">The worker holds so much that a slow domain's mails may keep others out: most of them are given back.</param>
+    public void Tick(bool isFull)
     {
         lock (_gate)
         {
             _slow.Look(_lanes);
-            foreach (var waiting in _ready.GroupBy(waiting => waiting.Mail.Message.Domain).Where(group => _slow.Contains(group.Key))
+            foreach (var waiting in !isFull ? [] : _ready.GroupBy(waiting => waiting.Mail.Message.Domain).Where(group => _slow.Contains(group.Key))
                 .SelectMany(group => group.Skip(2 * _slow.Limit(group.Key, _lanes))).ToList())
             {
-                // The slow domain's mails must not fill what one worker holds.
                 _ready.Remove(waiting);
                 _reports.Add(new LaneReport(waiting.Mail.Message, null, IsCrowdedOut: true));
             }
@@ -210,7 +222,7 @@ internal sealed class MailLanes(
         }
     }
 
-    private LinkedListNode<Waiting>? NextMail()
+    private LinkedListNode<Queued>? NextMail()
     {
         for (var node = _ready.First; node is not null; node = node.Next)
         {
@@ -224,7 +236,7 @@ internal sealed class MailLanes(
         return null;
     }
 
-    private Lane? FreeLane(Waiting next)
+    private Lane? FreeLane(Queued next)
     {
         if (_lanes.Count(lane => lane.IsTaken && !_slow.IsHanging(lane)) >= options.Value.Connections)
         {
@@ -258,7 +270,7 @@ internal sealed class MailLanes(
         return lane;
     }
 
-    private async Task SendAsync(Lane lane, Waiting waiting)
+    private async Task SendAsync(Lane lane, Queued waiting)
     {
         var message = waiting.Mail.Message;
         DeliveryReport? report = null;
@@ -389,7 +401,7 @@ internal sealed class MailLanes(
         }
     }
 
-    private sealed record Waiting(PreparedMail Mail, long Since);
+    private sealed record Queued(PreparedMail Mail, long Since);
 }
 
 /// <summary>One connection, with the mail that is on it.</summary>

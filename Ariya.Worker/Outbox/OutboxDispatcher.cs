@@ -41,6 +41,8 @@ internal sealed partial class OutboxDispatcher(
     private bool _isSearchingFault;
     private string? _relayTrouble;
 
+    private bool IsFull => _held.Count >= options.Value.BatchSize;
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => RunAsync(int.MaxValue, stoppingToken);
 
     /// <summary>One claim and everything that comes of it.</summary>
@@ -76,7 +78,7 @@ internal sealed partial class OutboxDispatcher(
                 lanes.GiveBack();
             }
 
-            lanes.Tick();
+            lanes.Tick(IsFull);
             Collect();
             if ((claims == 0 || isStopping) && (_held.Count == 0 || IsTooLateToSettle()))
             {
@@ -108,7 +110,9 @@ internal sealed partial class OutboxDispatcher(
 
         var isClaimDue = room > 0 && (Volatile.Read(ref _isWoken) || (_isMoreExpected && room == options.Value.BatchSize)
             || _claimedAt == 0 || clock.GetElapsedTime(_claimedAt) >= options.Value.PollInterval);
-        return isClaimDue || _unprepared.Count > 0 || IsSettlingDue(isStopping) || ToRenew().Count > 0;
+        // While the lanes have enough, what was claimed waits for a turn that is due anyway.
+        var isPreparingDue = _unprepared.Count > 0 && lanes.Waiting <= options.Value.BatchSize / 4;
+        return isClaimDue || isPreparingDue || IsSettlingDue(isStopping) || ToRenew().Count > 0;
     }
 
     private bool IsSettlingDue(bool isStopping) => _unsettled.Count > 0
@@ -136,7 +140,7 @@ internal sealed partial class OutboxDispatcher(
     private List<LeasedMessage> ToRenew()
     {
         var soon = clock.GetTimestamp() + (long)(options.Value.Lease.TotalSeconds * 2 / 3 * clock.TimestampFrequency);
-        return [.. _held.Values.Where(message => message.GoodUntil < soon)];
+        return [.. _held.Values.Where(message => message.GoodUntil < soon && !message.IsLost)];
     }
 
     /// <returns>How many rows were claimed; null when the turn failed.</returns>
@@ -208,7 +212,7 @@ internal sealed partial class OutboxDispatcher(
             {
                 Add(Settlement.End(message, OutboxStates.Expired, "too late to be of use"));
             }
-            else if (lanes.IsCrowded(message.Domain, before))
+            else if (IsFull && lanes.IsCrowded(message.Domain, before))
             {
                 Add(Settlement.GiveBack(message, CrowdPause()));
             }

@@ -32,6 +32,7 @@ internal sealed class OutboxQueue(AriyaDbContext db, TimeProvider clock)
         // Taken before the database starts the lease, so that this process thinks it over first.
         var goodUntil = clock.GetTimestamp() + (long)(lease.TotalSeconds * clock.TimestampFrequency);
         var claimed = new List<LeasedMessage>(turn.Claim);
+        var renewed = new HashSet<Guid>();
         if (turn.Settle.Count > 0)
         {
             steps.Add(new SqlStep(SettleSql(turn.Settle), _ => { }));
@@ -39,8 +40,7 @@ internal sealed class OutboxQueue(AriyaDbContext db, TimeProvider clock)
 
         if (turn.Renew.Count > 0)
         {
-            var held = turn.Renew.ToDictionary(message => message.Id);
-            steps.Add(new SqlStep(RenewSql(turn.Renew, lease), row => held[row.GetGuid(0)].GoodUntil = goodUntil));
+            steps.Add(new SqlStep(RenewSql(turn.Renew, lease), row => renewed.Add(row.GetGuid(0))));
         }
 
         steps.AddRange(turn.Look);
@@ -67,6 +67,12 @@ internal sealed class OutboxQueue(AriyaDbContext db, TimeProvider clock)
         }
 
         await db.BatchAsync(steps, cancellationToken);
+        foreach (var message in turn.Renew)
+        {
+            message.IsLost = !renewed.Contains(message.Id);
+            message.GoodUntil = message.IsLost ? 0 : goodUntil;
+        }
+
         return claimed;
     }
 

@@ -118,6 +118,8 @@ internal sealed class LogLines : ILoggerProvider
 {
     private readonly ConcurrentQueue<string> _lines = new();
 
+    public bool Contain(string words) => _lines.Any(line => line.Contains(words, StringComparison.Ordinal));
+
     public Task<string> ContainingAsync(string words) => Distributed.Wait.UntilAsync(
         $"a log line with '{words}'", TimeSpan.FromSeconds(30),
         () => Task.FromResult(_lines.FirstOrDefault(line => line.Contains(words, StringComparison.Ordinal))));

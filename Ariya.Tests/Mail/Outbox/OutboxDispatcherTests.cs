@@ -159,32 +159,6 @@ public sealed class OutboxDispatcherTests(MailPostgres postgres) : OutboxRoom(po
     }
 
     [Fact]
-    [Trait("Promise", "P47")]
-    public async Task TwoWorkersSendFiveHundredMailsOnceEach()
-    {
-        await SqlAsync(
-            """
-            with a as (
-              insert into accounts (id, email, email_canonical, first_name, last_name, password_hash)
-              select gen_random_uuid(), 'p' || n || '@example.com', 'p' || n || '@example.com', 'Grace', 'Hopper', 'none'
-              from generate_series(1, 500) n
-              returning id, email)
-            insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, salt)
-            select gen_random_uuid(), gen_random_uuid(), 'mail.welcome.v1', jsonb_build_object('accountId', id), email,
-                   clock_timestamp() + interval '1 hour', '\x00' from a
-            """);
-        InProcessWorker[] workers = [Worker(settings => settings.BatchSize = 20), Worker(settings => settings.BatchSize = 20)];
-        await Task.WhenAll(workers.Select(worker => worker.StartAsync()));
-        await SentAsync(500);
-        await Task.WhenAll(workers.Select(worker => worker.StopAsync()));
-
-        Assert.Equal(500, Relay.Accepted.Count);
-        Assert.Equal(500, Relay.Accepted.Select(mail => mail.Recipient).Distinct().Count());
-        Assert.Equal(500, Relay.Accepted.Select(mail => ReceivedMail.Parse(mail.Content).MessageId).Distinct().Count());
-        Assert.InRange(Relay.Sessions.Count, 2, 8);
-    }
-
-    [Fact]
     [Trait("Promise", "P60")]
     public async Task AStopMidBatchWritesDownWhatWasTakenAndGivesTheRestBack()
     {
@@ -228,6 +202,137 @@ public sealed class OutboxDispatcherTests(MailPostgres postgres) : OutboxRoom(po
         Assert.Equal("expired", (await RowAsync(late)).State);
         Assert.Equal("sent", (await RowAsync(timely)).State);
         Assert.Equal("timely@example.com", Assert.Single(Relay.Accepted).Recipient);
+    }
+
+    [Fact]
+    public async Task ASlowReceiverHoldsUpNobody()
+    {
+        // A hundred mails for a receiver that never answers, and behind them those of everybody else.
+        await WelcomesAsync(300, "slow.example");
+        await WelcomesAsync(100, "brisk.example");
+        await WelcomesAsync(100, "quick.example");
+        Relay.Script = new RelayScript
+        {
+            On = moment => moment.Verb == "." && moment.Recipient!.EndsWith("slow.example", StringComparison.Ordinal) ? RelayReply.Silence : null,
+        };
+        var worker = Worker(settings =>
+        {
+            settings.SlowAfter = TimeSpan.FromMilliseconds(500);
+            settings.Patience = TimeSpan.FromMinutes(5);
+        });
+        await worker.StartAsync();
+        await SentAsync(200);
+
+        Assert.Equal(200, Relay.Accepted.Count);
+        // Four that were begun before it was known, and none more.
+        Assert.InRange(Relay.Sessions.Count, 5, 8);
+        // Half of what a worker holds at most.
+        Assert.InRange(await ScalarAsync<long>("select count(*) from outbox_messages where state = 'leased'"), 4, 110);
+        Assert.Equal(0, await ScalarAsync<long>("select count(*) from outbox_messages where attempts > 0 and state <> 'sent'"));
+        // Else the worker would wait for the silent ones before it stops.
+        await MoveRelayAwayAsync();
+    }
+
+    [Fact]
+    public async Task ARelayThatWantsFewConnectionsGetsFew()
+    {
+        await WelcomesAsync(200);
+        Relay.Script = new RelayScript
+        {
+            On = moment => moment.Verb == "CONNECT" && moment.Connection > 2 ? RelayReply.Last("421 4.7.0 too many connections") : null,
+        };
+        var worker = Worker();
+        await worker.StartAsync();
+        await SentAsync(200);
+        Assert.Equal(200, Relay.Accepted.Count);
+        Assert.Equal(2, Relay.Accepted.Select(mail => mail.Connection).Distinct().Count());
+        Assert.InRange(Relay.Sessions.Count, 3, 8);
+        Assert.False(worker.Log.Contain("too many connections"));
+    }
+
+    [Fact]
+    public async Task ARelayThatRefusesEverythingIsAskedRarelyAndKillsNothing()
+    {
+        await WelcomesAsync(50);
+        Relay.Script = RelayScript.At("RCPT", "421 4.7.0 over quota");
+        var worker = Worker();
+        await worker.StartAsync();
+        await worker.Log.ContainingAsync("Mail relay: 421 4.7.0 over quota");
+        // Three refusals are the relay's; after that it is only greeted, and more and more rarely.
+        await worker.StopAsync();
+        Assert.InRange(Relay.Commands.Count(command => command.StartsWith("RCPT", StringComparison.Ordinal)), 3, 3 * 4 * 2);
+        Assert.Equal(0, await ScalarAsync<long>("select count(*) from outbox_messages where attempts > 0 or state not in ('pending', 'retry')"));
+
+        Relay.Script = new RelayScript();
+        await SqlAsync("update outbox_messages set due_at = clock_timestamp()");
+        var next = Worker();
+        await next.StartAsync();
+        await SentAsync(50);
+        Assert.Equal(50, Relay.Accepted.Count);
+    }
+
+    [Fact]
+    [Trait("Promise", "P45")]
+    public async Task WhatGathersWhileTheRelayIsAwayIsSentOnceAndItsLinksAreFresh()
+    {
+        await MoveRelayAwayAsync();
+        var worker = Worker();
+        await worker.StartAsync();
+        await worker.Log.ContainingAsync("Mail relay: no connection");
+        await ResetMailsAsync(300);
+        Assert.Equal(0, await ScalarAsync<long>("select count(*) from one_time_tokens"));
+        BringRelayBack();
+        await SentAsync(300);
+
+        Assert.Equal(300, Relay.Accepted.Select(mail => mail.Recipient).Distinct().Count());
+        Assert.Equal(300, Relay.Accepted.Count);
+        Assert.Equal(300, await ScalarAsync<long>(
+            "select count(*) from one_time_tokens where consumed_at is null and expires_at > clock_timestamp() + interval '59 minutes'"));
+    }
+
+    [Fact]
+    public async Task ARowThatTheDatabaseChokesOnEndsAloneAndSaysWhy()
+    {
+        await SqlAsync("alter table one_time_tokens add constraint choke check (address <> 'p7@example.com')");
+        await ResetMailsAsync(20);
+        var worker = Worker();
+        await worker.StartAsync();
+        await SentAsync(19);
+        Assert.Equal("it cannot be prepared: 23514", await ScalarAsync<string>("select reason from outbox_messages where recipient = 'p7@example.com' and state = 'dead'"));
+    }
+
+    [Fact]
+    public async Task ALateMailSaysWhatTheRelayLastAnswered()
+    {
+        Relay.Script = RelayScript.At("RCPT", "451 4.7.1 greylisted");
+        var id = await WelcomeAsync(Address);
+        var worker = Worker();
+        await worker.RunOnceAsync();
+        await SqlAsync("update outbox_messages set deliver_before = clock_timestamp() - interval '1 second', due_at = clock_timestamp()");
+        await worker.RunOnceAsync();
+        var row = await RowAsync(id);
+        Assert.Equal(("expired", "too late to be of use; last: 451 4.7.1 greylisted"), (row.State, row.Reason));
+    }
+
+    [Fact]
+    public async Task ARetryIsNotLaterThanTheMailIsOfUse()
+    {
+        Relay.Script = RelayScript.At("RCPT", "451 4.7.1 greylisted");
+        var id = await WelcomeAsync(Address);
+        await SqlAsync("update outbox_messages set deliver_before = clock_timestamp() + interval '3 seconds'");
+        await Worker().RunOnceAsync();
+        Assert.InRange((await RowAsync(id)).DueInSeconds, -1, 3);
+    }
+
+    [Fact]
+    public async Task TriesThatAreUsedUpEndTheMail()
+    {
+        Relay.Script = RelayScript.At(".", "451 4.3.0 try later");
+        var id = await WelcomeAsync(Address);
+        await SqlAsync("update outbox_messages set attempts = 10");
+        await Worker().RunOnceAsync();
+        var row = await RowAsync(id);
+        Assert.Equal(("dead", 11, "tries used up: 451 4.3.0 try later"), (row.State, row.Attempts, row.Reason));
     }
 
     private Task<string> SentAsync(int count) => Wait.UntilAsync(

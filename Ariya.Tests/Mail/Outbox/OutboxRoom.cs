@@ -18,6 +18,7 @@ public abstract class OutboxRoom(MailPostgres postgres) : IAsyncLifetime
     internal ScriptedRelay Relay { get; private set; } = new();
     protected string DatabaseName { get; private set; } = "";
     protected MailPostgres Postgres => postgres;
+    protected string Connection => postgres.To(DatabaseName);
     private NpgsqlDataSource Source { get; set; } = null!;
 
     public async Task InitializeAsync()
@@ -71,6 +72,24 @@ public abstract class OutboxRoom(MailPostgres postgres) : IAsyncLifetime
     /// <summary>An account and its welcome mail: the simplest mail there is.</summary>
     protected async Task<Guid> WelcomeAsync(string email) =>
         await AddAsync(MailKinds.Welcome, email, $$"""{"accountId":"{{await AccountAsync(email)}}"}""");
+
+    /// <summary>Welcome mails to <c>p1@example.com</c> and so on, with accounts, in one statement.</summary>
+    protected Task<int> WelcomesAsync(int count, string domain = "example.com") =>
+        ManyAsync(count, domain, MailKinds.Welcome, "jsonb_build_object('accountId', id)");
+
+    /// <summary>Requests for reset links, as many accounts as mails.</summary>
+    protected Task<int> ResetMailsAsync(int count, string domain = "example.com") => ManyAsync(count, domain, MailKinds.PasswordReset, "'{}'");
+
+    private Task<int> ManyAsync(int count, string domain, string kind, string payload) => SqlAsync(
+        $"""
+         with a as (
+           insert into accounts (id, email, email_canonical, first_name, last_name, password_hash, password_changed_at)
+           select gen_random_uuid(), 'p' || n || '@' || $2::text, 'p' || n || '@' || $2::text, 'Grace', 'Hopper', 'none', clock_timestamp() - interval '1 day'
+           from generate_series(1, $1::int) n
+           returning id, email)
+         insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, salt)
+         select gen_random_uuid(), gen_random_uuid(), $3::text, {payload}::jsonb, email, clock_timestamp() + interval '1 hour', '\x00' from a
+         """, count, domain, kind);
 
     protected async Task<Guid> RegistrationAsync(string email, string firstName = "Grace", string lastName = "Hopper")
     {

@@ -16,6 +16,7 @@ internal sealed class ScriptedRelay : IAsyncDisposable
     private readonly ConcurrentQueue<RelaySession> _sessions = new();
     private readonly List<Task> _serving = [];
     private readonly Task _accepting;
+    private bool _isGone;
 
     public ScriptedRelay(RelayScript? script = null, int port = 0)
     {
@@ -43,6 +44,12 @@ internal sealed class ScriptedRelay : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_isGone)
+        {
+            return;
+        }
+
+        _isGone = true;
         await _stop.CancelAsync();
         _listener.Stop();
         await _accepting;
@@ -56,7 +63,10 @@ internal sealed class ScriptedRelay : IAsyncDisposable
         {
             while (true)
             {
-                var session = new RelaySession(this, await _listener.AcceptSocketAsync(_stop.Token), _sessions.Count + 1);
+                var socket = await _listener.AcceptSocketAsync(_stop.Token);
+                // As servers do: two short answers in a row would wait 40 ms for each other.
+                socket.NoDelay = true;
+                var session = new RelaySession(this, socket, _sessions.Count + 1);
                 _sessions.Enqueue(session);
                 _serving.Add(ServeAsync(session));
             }

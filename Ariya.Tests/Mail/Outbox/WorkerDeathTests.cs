@@ -1,0 +1,113 @@
+using System.Security.Cryptography;
+using Ariya.Tests.Distributed;
+using Ariya.Tests.Mail.Relay;
+using Xunit.Abstractions;
+
+namespace Ariya.Tests.Mail.Outbox;
+
+/// <summary>Workers that are killed, paused and stopped with mails in hand.</summary>
+public sealed class WorkerDeathTests(MailPostgres postgres, ITestOutputHelper output) : OutboxRoom(postgres)
+{
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
+    private static readonly (string Name, string Value) s_shortLease = ("Outbox__Lease", "00:00:05");
+
+    [Fact]
+    [Trait("Promise", "P48")]
+    public async Task FiveHundredMailsArriveThoughTheWorkerIsKilledTenTimes()
+    {
+        const int Mails = 500;
+        await ResetMailsAsync(Mails);
+        Relay.Script = SlowRelay(20);
+        var inFlight = new HashSet<string>();
+        var moments = new List<int>();
+        for (var round = 0; round < 10; round++)
+        {
+            await using var worker = WorkerProcess.Start(Connection, Relay.Port, s_shortLease);
+            var before = Relay.Handed.Count;
+            var moment = RandomNumberGenerator.GetInt32(1, 45);
+            moments.Add(moment);
+            await HandedAsync(Math.Min(before + moment, Mails));
+            worker.Kill();
+            await worker.EndAsync();
+            inFlight.UnionWith((await ScalarAsync<string[]>(
+                "select coalesce(array_agg(recipient), '{}') from outbox_messages where state = 'leased' and lease_owner is not null"))!);
+            Assert.Equal(0, await ScalarAsync<long>("select count(*) from outbox_messages where state = 'leased' and due_at > clock_timestamp() + interval '5 seconds'"));
+        }
+
+        Relay.Script = new RelayScript();
+        await using var last = WorkerProcess.Start(Connection, Relay.Port, s_shortLease);
+        await SettledAsync();
+
+        Assert.Equal(Mails, await ScalarAsync<long>("select count(*) from outbox_messages where state = 'sent'"));
+        var byRecipient = Relay.Accepted.GroupBy(mail => mail.Recipient).ToList();
+        Assert.Equal(Mails, byRecipient.Count);
+        var copied = byRecipient.Where(mails => mails.Count() > 1).ToList();
+        output.WriteLine($"{Relay.Accepted.Count} mails for {Mails}, copies of {copied.Count}; killed after {string.Join(", ", moments)} mails; in flight then: {inFlight.Count}");
+        Assert.All(copied, mails =>
+        {
+            Assert.Contains(mails.Key, inFlight);
+            var copies = mails.Select(mail => ReceivedMail.Parse(mail.Content)).ToList();
+            Assert.Single(copies.Select(copy => copy.MessageId).Distinct());
+            Assert.Single(copies.Select(copy => copy.Token).Distinct());
+        });
+        Assert.All(byRecipient.Take(20), mails => Assert.True(WorksAsync(ReceivedMail.Parse(mails.Last().Content).Token).GetAwaiter().GetResult()));
+    }
+
+    [Fact]
+    public async Task AWorkerThatSleptPastItsLeaseSendsNothingThatSomebodyElseSent()
+    {
+        const int Mails = 40;
+        await WelcomesAsync(Mails);
+        Relay.Script = SlowRelay(100);
+        await using var sleeper = WorkerProcess.Start(Connection, Relay.Port, s_shortLease, ("Outbox__Connections", "1"));
+        await HandedAsync(5);
+        sleeper.Pause();
+        var helper = Worker();
+        await helper.StartAsync();
+        await Wait.UntilAsync("the helper", s_limit, async () =>
+            await ScalarAsync<long>("select count(*) from outbox_messages where state <> 'sent'") == 0 ? "done" : null);
+        await helper.StopAsync();
+        var sent = Relay.Accepted.Count;
+        sleeper.GoOn();
+        // Something new shows that it is awake.
+        await WelcomeAsync("alarm@example.com");
+        await Wait.UntilAsync("the sleeper", s_limit, () => Task.FromResult(Relay.Accepted.Any(mail => mail.Recipient == "alarm@example.com") ? "awake" : null));
+
+                // The one that it had in hand when it fell asleep, at most.
+        Assert.InRange(Relay.Accepted.Count - sent - 1, 0, 1);
+        Assert.Equal(Mails + 1, Relay.Accepted.Select(mail => mail.Recipient).Distinct().Count());
+        Assert.All(
+            Relay.Accepted.GroupBy(mail => mail.Recipient),
+            copies => Assert.Single(copies.Select(copy => ReceivedMail.Parse(copy.Content).MessageId).Distinct()));
+    }
+
+    [Fact]
+    [Trait("Promise", "P60")]
+    public async Task AWorkerThatIsAskedToStopFinishesWhatIsOnTheWayAndLeavesTheRest()
+    {
+        const int Mails = 100;
+        await WelcomesAsync(Mails);
+        Relay.Script = SlowRelay(100);
+        await using var worker = WorkerProcess.Start(Connection, Relay.Port);
+        await HandedAsync(10);
+        worker.Ask();
+        await worker.EndAsync();
+
+        Assert.Equal(0, worker.ExitCode);
+        Assert.Equal(Relay.Accepted.Count, await ScalarAsync<long>("select count(*) from outbox_messages where state = 'sent'"));
+        Assert.InRange(Relay.Accepted.Count, 10, Mails - 1);
+        Assert.Equal(Mails - Relay.Accepted.Count, await ScalarAsync<long>(
+            "select count(*) from outbox_messages where state in ('pending', 'retry') and lease_owner is null and due_at <= clock_timestamp()"));
+    }
+
+    private static RelayScript SlowRelay(int milliseconds) => new()
+    {
+        On = moment => moment.Verb == "." ? RelayReply.After(Task.Delay(milliseconds), "250 2.0.0 taken") : null,
+    };
+
+    private Task<string> HandedAsync(int count) =>
+        Wait.UntilAsync($"{count} mails", s_limit, () => Task.FromResult(Relay.Handed.Count >= count ? "there" : null));
+
+    private Task<string> SettledAsync() => Wait.UntilAsync("an empty queue", s_limit, async () =>
+        await ScalarAsync<long>("select count(*) from outbox_messages where state in ('pending', 'retry', 'leased')") == 0 ? "empty" : null);
+}
