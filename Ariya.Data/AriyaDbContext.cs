@@ -4,6 +4,7 @@ using Ariya.Data.Audit;
 using Ariya.Data.Keys;
 using Ariya.Data.Outbox;
 using Ariya.Data.Registrations;
+using Ariya.Data.Schedules;
 using Ariya.Data.Sessions;
 using Ariya.Data.Tokens;
 using Microsoft.EntityFrameworkCore;
@@ -29,6 +30,8 @@ public sealed class AriyaDbContext(DbContextOptions<AriyaDbContext> options) : D
     public DbSet<OutboxAttempt> OutboxAttempts => Set<OutboxAttempt>();
     public DbSet<WorkerHeartbeat> WorkerHeartbeats => Set<WorkerHeartbeat>();
     public DbSet<AuditEvent> AuditEvents => Set<AuditEvent>();
+    public DbSet<AuditSeal> AuditSeals => Set<AuditSeal>();
+    public DbSet<ScheduledRun> ScheduledRuns => Set<ScheduledRun>();
     public DbSet<SigningKey> SigningKeys => Set<SigningKey>();
     public DbSet<DeploymentSetting> DeploymentSettings => Set<DeploymentSetting>();
 

@@ -11,16 +11,19 @@ public static class DatabaseConnection
     /// </summary>
     /// <param name="connectionString">An Npgsql connection string.</param>
     /// <param name="applicationName">Shown in <c>pg_stat_activity</c>.</param>
-    public static string Tune(string connectionString, string applicationName)
+    /// <param name="isPatient">For commands that an operator waits for: statements may take as long as they need.</param>
+    public static string Tune(string connectionString, string applicationName, bool isPatient = false)
     {
         var builder = new NpgsqlConnectionStringBuilder(connectionString);
         Default("Max Auto Prepare", 100);
         Default("Auto Prepare Min Usages", 2);
         Default("No Reset On Close", true);
         Default("Timeout", 5);
-        Default("Command Timeout", 10);
+        Default("Command Timeout", isPatient ? 0 : 10);
         Default("Application Name", applicationName);
-        Default("Options", "-c statement_timeout=5000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000");
+        Default("Options", isPatient
+            ? "-c statement_timeout=0 -c lock_timeout=60000"
+            : "-c statement_timeout=5000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000");
         return builder.ConnectionString;
 
         void Default(string keyword, object value)

@@ -2,6 +2,8 @@ using Ariya.Data;
 using Ariya.Data.Keys;
 using Ariya.Data.Tokens;
 using Ariya.ServiceDefaults.Settings;
+using Ariya.Worker.Audit;
+using Ariya.Worker.Cleanup;
 using Ariya.Worker.Commands;
 using Ariya.Worker.Keys;
 using Ariya.Worker.Mail;
@@ -10,31 +12,35 @@ using Ariya.Worker.Outbox;
 EnvironmentSettings.UseNodeEnvironment();
 // Settings lie beside the program, wherever it is started from.
 var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { Args = args, ContentRootPath = AppContext.BaseDirectory });
+var command = args is [var name, ..] && (Command.IsHelp(name) || !name.StartsWith('-')) ? name : null;
+if (command is not null && !Command.IsKnown(command))
+{
+    return Command.Help(command);
+}
+
 builder.AddEnvironmentSettings();
 builder.AddServiceDefaults();
 builder.AddNpgsqlDbContext<AriyaDbContext>(AriyaDbContext.ConnectionName, settings =>
 {
     settings.DisableRetry = true;
-    settings.ConnectionString = settings.ConnectionString is { } connection ? DatabaseConnection.Tune(connection, "ariya-worker") : null;
+    settings.ConnectionString = settings.ConnectionString is { } connection ? DatabaseConnection.Tune(connection, "ariya-worker", isPatient: command is not null) : null;
 });
 builder.Services.AddSingleton(TimeProvider.System);
 builder.Services.AddSingleton(SecretSettings.Read(builder.Configuration, SecretSettings.JwtSecret));
 
-if (args is ["migrate"])
+if (command is not null)
 {
-    return await Migrate.RunAsync(builder);
-}
-
-if (args is [var command, ..] && !command.StartsWith('-'))
-{
-    Console.Error.WriteLine($"Unknown command '{command}'. Commands: migrate. Without one the worker runs.");
-    return 2;
+    return await Command.RunAsync(builder, args);
 }
 
 builder.Services.AddSingleton(PublicUrl.Read(builder.Configuration));
 builder.Services.AddSingleton<OneTimeTokenKeys>();
 builder.AddMail();
 builder.AddOutbox();
+builder.AddCleanup();
+builder.Services.AddHostedService<CleanupSchedule>();
+builder.Services.AddScoped<AuditChain>();
+builder.Services.AddHostedService<AuditSealing>();
 builder.Services.AddHostedService<SigningKeyMaintenance>();
 
 builder.Build().Run();

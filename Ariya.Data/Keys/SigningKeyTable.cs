@@ -45,6 +45,33 @@ public static class SigningKeyTable
         return new SigningKeyChanges(made, retired.Count, resealed, rows.Count - readable.Count);
     }
 
+    /// <summary>
+    /// A new key before its time. In time it is published and signs 15 minutes later; at once it signs now and the others are not published
+    /// any more, so that every token they signed is refused within the minute in which verifiers read the keys again.
+    /// </summary>
+    public static async Task RotateAsync(AriyaDbContext db, SecretKeys secrets, bool isNow, CancellationToken cancellationToken)
+    {
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var now = await db.QueryFirstAsync(
+            $"select clock_timestamp() from pg_advisory_xact_lock(hashtext('ariya.signing_keys'))",
+            row => row.GetFieldValue<DateTimeOffset>(0), cancellationToken);
+        if (isNow)
+        {
+            // With room for a verifier's clock that is behind. A row that this deployment did not write is not published anyway.
+            var longAgo = now - PublishedAfterRetirement - TimeSpan.FromDays(1);
+            var rows = await db.SigningKeys.Where(key => key.RetiredAt == null || key.RetiredAt > longAgo).ToListAsync(cancellationToken);
+            foreach (var row in rows.Where(row => SigningKeySeal.IsGenuine(row, secrets)))
+            {
+                Reseal(row, secrets);
+                SigningKeySeal.Retire(row, longAgo, secrets);
+            }
+        }
+
+        db.SigningKeys.Add(SigningKeySeal.Create(secrets, isNow ? now : now + s_publishedBeforeSigning));
+        await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+    }
+
     private static bool Reseal(SigningKey row, SecretKeys secrets)
     {
         if (SigningKeySeal.SealerOf(row, secrets) == secrets.KeyIds[0])

@@ -2,56 +2,34 @@ using Ariya.Data;
 using Ariya.Data.Keys;
 using Ariya.Data.Passwords;
 using Microsoft.EntityFrameworkCore;
-using Npgsql;
 
 namespace Ariya.Worker.Commands;
 
 /// <summary>
 /// <c>migrate</c>: brings the schema up to date and makes what a deployment has exactly once: the first signing key and the
-/// choice of password algorithm. Safe to run again and from several machines at once.
+/// choice of password algorithm. Safe to run again and from several machines at once. <c>--list</c> shows the migrations, <c>--to NAME</c>
+/// goes to one of them, forwards or back, <c>--reset</c> makes the database anew (Development only).
 /// </summary>
 internal static class Migrate
 {
-    private static readonly TimeSpan s_statementTimeout = TimeSpan.FromHours(1);
-
-    public static async Task<int> RunAsync(HostApplicationBuilder builder)
+    public static Task<int> RunAsync(HostApplicationBuilder builder, string[] arguments, bool isConfirmed)
     {
         // On an empty database EF logs its look for the history table as an error. A real failure is thrown.
         builder.Logging.AddFilter("Microsoft.EntityFrameworkCore.Database.Command", LogLevel.None);
-        builder.Logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
-        using var host = builder.Build();
-        await host.StartAsync();
-        try
+        return OneShot.RunAsync(builder, "migrate", (services, cancellationToken) => arguments switch
         {
-            await using var scope = host.Services.CreateAsyncScope();
-            var db = scope.ServiceProvider.GetRequiredService<AriyaDbContext>();
-            var cancellationToken = scope.ServiceProvider.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
-            await MigrateAsync(db, cancellationToken);
-            var keys = await SigningKeyTable.MaintainAsync(db, scope.ServiceProvider.GetRequiredService<SecretKeys>(), cancellationToken);
-            Console.WriteLine($"Signing keys: {keys.Made} made, {keys.Retired} retired, {keys.Resealed} sealed anew, {keys.Unreadable} that JWT_SECRET does not open.");
-            Console.WriteLine($"Passwords are hashed with {await EnsurePasswordAlgorithmAsync(db, builder.Configuration, cancellationToken)}.");
-            return 0;
-        }
-        catch (Exception exception) when (exception is NpgsqlException or InvalidOperationException or PlatformNotSupportedException or TimeoutException)
-        {
-            Console.Error.WriteLine($"migrate failed: {(exception.InnerException ?? exception).Message}");
-            return 1;
-        }
-        finally
-        {
-            await host.StopAsync();
-        }
+            [] => UpAsync(services, builder.Configuration, cancellationToken),
+            ["--list"] => ListAsync(services.Database(), cancellationToken),
+            ["--to", var name] => ToAsync(services.Database(), name, isConfirmed, cancellationToken),
+            ["--reset"] => ResetAsync(services, builder, isConfirmed, cancellationToken),
+            _ => MisusedAsync(),
+        });
     }
 
-    private static async Task MigrateAsync(AriyaDbContext db, CancellationToken cancellationToken)
+    private static async Task<int> UpAsync(IServiceProvider services, ConfigurationManager configuration, CancellationToken cancellationToken)
     {
-        // Kept open so that the session's settings and lock hold for the whole run: an index on a large table takes longer than
-        // a request may, and of two machines that migrate at once the second waits and finds nothing left to do.
-        await db.Database.OpenConnectionAsync(cancellationToken);
-        db.Database.SetCommandTimeout(s_statementTimeout);
-        await db.Database.ExecuteSqlAsync(
-            $"set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0", cancellationToken);
-        await db.Database.ExecuteSqlAsync($"select pg_advisory_lock(hashtext('ariya.migrate'))", cancellationToken);
+        var db = services.Database();
+        await LockAsync(db, cancellationToken);
         var pending = (await db.Database.GetPendingMigrationsAsync(cancellationToken)).ToList();
         foreach (var migration in pending)
         {
@@ -60,6 +38,95 @@ internal static class Migrate
 
         await db.Database.MigrateAsync(cancellationToken);
         Console.WriteLine(pending.Count == 0 ? "The schema is up to date." : $"Applied {pending.Count} migration(s).");
+        var keys = await SigningKeyTable.MaintainAsync(db, services.GetRequiredService<SecretKeys>(), cancellationToken);
+        Console.WriteLine($"Signing keys: {keys.Made} made, {keys.Retired} retired, {keys.Resealed} sealed anew, {keys.Unreadable} that JWT_SECRET does not open.");
+        Console.WriteLine($"Passwords are hashed with {await EnsurePasswordAlgorithmAsync(db, configuration, cancellationToken)}.");
+        return OneShot.Done;
+    }
+
+    private static async Task<int> ListAsync(AriyaDbContext db, CancellationToken cancellationToken)
+    {
+        var applied = (await db.Database.GetAppliedMigrationsAsync(cancellationToken)).ToHashSet();
+        var known = db.Database.GetMigrations().ToList();
+        foreach (var migration in known)
+        {
+            Console.WriteLine($"{(applied.Contains(migration) ? "applied" : "pending"),-8} {migration}");
+        }
+
+        foreach (var migration in applied.Except(known).Order(StringComparer.Ordinal))
+        {
+            Console.WriteLine($"newer    {migration} (applied by a later version than this one)");
+        }
+
+        return OneShot.Done;
+    }
+
+    private static async Task<int> ToAsync(AriyaDbContext db, string name, bool isConfirmed, CancellationToken cancellationToken)
+    {
+        var known = db.Database.GetMigrations().ToList();
+        var target = known.FindIndex(migration => migration == name || migration[(migration.IndexOf('_', StringComparison.Ordinal) + 1)..] == name);
+        if (target < 0)
+        {
+            await Console.Error.WriteLineAsync($"migrate: there is no migration '{name}'. --list shows their names.");
+            return OneShot.Misused;
+        }
+
+        await LockAsync(db, cancellationToken);
+        var applied = (await db.Database.GetAppliedMigrationsAsync(cancellationToken)).ToHashSet();
+        var undone = known.Skip(target + 1).Where(applied.Contains).Reverse().ToList();
+        if (undone.Count > 0 && !isConfirmed && !OneShot.IsConfirmed($"This takes back {string.Join(", ", undone)}, with the tables and columns they made.", "back"))
+        {
+            return OneShot.Failed;
+        }
+
+        await db.Database.MigrateAsync(known[target], cancellationToken);
+        Console.WriteLine($"The schema is at {known[target]}.");
+        return OneShot.Done;
+    }
+
+    private static async Task<int> ResetAsync(
+        IServiceProvider services, HostApplicationBuilder builder, bool isConfirmed, CancellationToken cancellationToken)
+    {
+        if (!builder.Environment.IsDevelopment())
+        {
+            await Console.Error.WriteLineAsync("migrate --reset removes everything and works in Development only (DOTNET_ENVIRONMENT=Development).");
+            return OneShot.Failed;
+        }
+
+        var db = services.Database();
+        var name = db.Database.GetDbConnection().Database;
+        if (!isConfirmed && !OneShot.IsConfirmed($"This removes everything in the database '{name}'.", name))
+        {
+            return OneShot.Failed;
+        }
+
+        await LockAsync(db, cancellationToken);
+        // The tables and not the database: whoever is connected stays connected, and no right to make databases is needed.
+        await db.Database.ExecuteSqlAsync(
+            $"""
+             do $$ declare t text; begin
+               for t in select quote_ident(tablename) from pg_tables where schemaname = current_schema() loop
+                 execute 'drop table ' || t || ' cascade';
+               end loop;
+             end $$
+             """,
+            cancellationToken);
+        Console.WriteLine("Everything was removed.");
+        return await UpAsync(services, builder.Configuration, cancellationToken);
+    }
+
+    private static async Task<int> MisusedAsync()
+    {
+        await Console.Error.WriteLineAsync("usage: migrate [--list | --to NAME | --reset]");
+        return OneShot.Misused;
+    }
+
+    // Kept open so that the lock holds for the whole run: of two machines that migrate at once the second waits and finds nothing left to do.
+    private static async Task LockAsync(AriyaDbContext db, CancellationToken cancellationToken)
+    {
+        await db.Database.OpenConnectionAsync(cancellationToken);
+        await db.Database.ExecuteSqlAsync($"set lock_timeout = 0", cancellationToken);
+        await db.Database.ExecuteSqlAsync($"select pg_advisory_lock(hashtext('ariya.migrate'))", cancellationToken);
     }
 
     // The first migrate decides; a later one never changes it, because hashes of both kinds differ in time.

@@ -3,6 +3,7 @@ using Ariya.Data;
 using Ariya.Data.Keys;
 using Ariya.Data.Tokens;
 using Ariya.ServiceDefaults.Settings;
+using Ariya.Worker.Cleanup;
 using Ariya.Worker.Keys;
 using Ariya.Worker.Mail;
 using Ariya.Worker.Mail.Smtp;
@@ -32,6 +33,7 @@ internal sealed class WorkerSettings
     public TimeSpan SettleAfter { get; set; } = TimeSpan.FromMilliseconds(50);
     public TimeSpan SlowAfter { get; set; } = TimeSpan.FromSeconds(3);
     public int Connections { get; set; } = 4;
+    public string TimeZone { get; set; } = "UTC";
     public TimeProvider Clock { get; set; } = TimeProvider.System;
 }
 
@@ -48,6 +50,7 @@ internal sealed class InProcessWorker : IAsyncDisposable
             ["ConnectionStrings:ariyadb"] = DatabaseConnection.Tune(settings.Connection, "ariya-worker"),
             ["SMTP_HOST"] = "127.0.0.1",
             ["SMTP_PORT"] = $"{settings.RelayPort}",
+            ["Cleanup:TimeZone"] = settings.TimeZone,
             ["APP_URL"] = "https://accounts.example.com",
         });
         builder.Logging.AddProvider(Log);
@@ -58,6 +61,8 @@ internal sealed class InProcessWorker : IAsyncDisposable
         builder.Services.AddSingleton(PublicUrl.Read(builder.Configuration));
         builder.AddMail();
         builder.AddOutbox();
+        builder.AddCleanup();
+        builder.Services.AddSingleton<CleanupSchedule>();
         builder.Services.AddHostedService<SigningKeyMaintenance>();
         builder.Services.AddSingleton<Func<IMailTransport>>(() => new SmtpTransport(
             SmtpSettings.Read(builder.Configuration)! with { CommandTimeout = settings.Patience, AcceptanceTimeout = settings.Patience },
@@ -117,6 +122,8 @@ internal sealed class InProcessWorker : IAsyncDisposable
 internal sealed class LogLines : ILoggerProvider
 {
     private readonly ConcurrentQueue<string> _lines = new();
+
+    public int Count(string words) => _lines.Count(line => line.Contains(words, StringComparison.Ordinal));
 
     public bool Contain(string words) => _lines.Any(line => line.Contains(words, StringComparison.Ordinal));
 

@@ -73,7 +73,7 @@ public sealed class WorkerDeathTests(MailPostgres postgres, ITestOutputHelper ou
         await WelcomeAsync("alarm@example.com");
         await Wait.UntilAsync("the sleeper", s_limit, () => Task.FromResult(Relay.Accepted.Any(mail => mail.Recipient == "alarm@example.com") ? "awake" : null));
 
-                // The one that it had in hand when it fell asleep, at most.
+        // The one that it had in hand when it fell asleep, at most.
         Assert.InRange(Relay.Accepted.Count - sent - 1, 0, 1);
         Assert.Equal(Mails + 1, Relay.Accepted.Select(mail => mail.Recipient).Distinct().Count());
         Assert.All(

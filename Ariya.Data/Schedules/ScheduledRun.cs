@@ -1,0 +1,32 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace Ariya.Data.Schedules;
+
+/// <summary>How far a schedule was followed, so that a run that was missed is made up and several workers make one run.</summary>
+public sealed class ScheduledRun
+{
+    public const string Cleanup = "cleanup";
+
+    public required string Name { get; init; }
+
+    /// <summary>Every moment of the schedule up to this one is dealt with.</summary>
+    public DateTimeOffset DoneUntil { get; set; }
+
+    /// <summary>A worker is at it until then, if it does not say otherwise.</summary>
+    public DateTimeOffset? LeaseUntil { get; set; }
+
+    public DateTimeOffset? FinishedAt { get; set; }
+
+    /// <summary>What the last run removed.</summary>
+    public long Removed { get; set; }
+}
+
+internal sealed class ScheduledRunConfiguration : IEntityTypeConfiguration<ScheduledRun>
+{
+    public void Configure(EntityTypeBuilder<ScheduledRun> builder)
+    {
+        builder.HasKey(run => run.Name);
+        builder.Property(run => run.Removed).HasDefaultValue(0L);
+    }
+}

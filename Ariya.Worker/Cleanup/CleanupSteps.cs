@@ -1,0 +1,108 @@
+using Ariya.Data;
+
+namespace Ariya.Worker.Cleanup;
+
+/// <summary>Removes one kind of row, batch by batch, in the order of an index.</summary>
+/// <param name="Name">What is removed, as commands print it.</param>
+/// <param name="Batch">
+/// Removes the next rows from a moment on, at most so many; answers how many and the moment of the last, from which the next batch
+/// goes on. Rows that somebody else holds are left for the next run.
+/// </param>
+internal sealed record CleanupStep(string Name, Func<DateTimeOffset, int, SqlText> Batch);
+
+/// <summary>What is removed and when: the one place.</summary>
+internal static class CleanupSteps
+{
+    public static CleanupStep Tokens(RetentionOptions kept) => new("expired tokens", (from, limit) =>
+        $"""
+         with d as materialized (
+           select message_id, expires_at as moment from one_time_tokens
+           where expires_at >= {from} and expires_at < clock_timestamp() - {kept.Tokens}
+           order by expires_at limit {limit} for update skip locked),
+         x as (delete from one_time_tokens t using d where t.message_id = d.message_id)
+         select count(*), max(moment) from d
+         """);
+
+    public static IReadOnlyList<CleanupStep> All(RetentionOptions kept) =>
+    [
+        Tokens(kept),
+        new("registrations that nobody proved", (from, limit) =>
+            $"""
+             with d as materialized (
+               select id, expires_at as moment from registrations
+               where expires_at >= {from} and expires_at < clock_timestamp() - {kept.Registrations}
+               order by expires_at limit {limit} for update skip locked),
+             x as (delete from registrations t using d where t.id = d.id)
+             select count(*), max(moment) from d
+             """),
+        // Not before its longest life is over, however short sessions are kept: a token of a session that is not there although it
+        // should be means that the database was set back.
+        new("ended sessions", (from, limit) =>
+            $"""
+             with d as materialized (
+               select id, expires_at as moment from sessions
+               where expires_at >= {from} and expires_at < clock_timestamp()
+                 and least(revoked_at, idle_expires_at, expires_at) < clock_timestamp() - {kept.Sessions}
+               order by expires_at limit {limit} for update skip locked),
+             x as (delete from sessions t using d where t.id = d.id)
+             select count(*), max(moment) from d
+             """),
+        // At a hundred failures an address is off until its owner resets the password.
+        new("counters of wrong passwords and codes", (from, limit) =>
+            $"""
+             with d as materialized (
+               select key, last_failed_at as moment from sign_in_failures
+               where last_failed_at >= {from} and last_failed_at < clock_timestamp() - {kept.SignInFailures} and failures < 100
+               order by last_failed_at limit {limit} for update skip locked),
+             x as (delete from sign_in_failures t using d where t.key = d.key)
+             select count(*), max(moment) from d
+             """),
+        Mails("sent mails", ["sent"], kept.SentMail),
+        Mails("dropped, superseded and late mails", ["dropped", "superseded", "expired"], kept.DroppedMail),
+        Mails("dead and held mails", ["dead", "held"], kept.DeadMail),
+        new("addresses of dropped mails", (from, limit) =>
+            $"""
+             with d as materialized (
+               select id, settled_at as moment from outbox_messages
+               where settled_at >= {from} and settled_at < clock_timestamp() - {kept.DroppedRecipients} and state = 'dropped' and recipient is not null
+               order by settled_at limit {limit} for update skip locked),
+             x as (update outbox_messages t set recipient = null from d where t.id = d.id)
+             select count(*), max(moment) from d
+             """),
+        // Whole sealed spans only, so that what is left can still be checked.
+        new("audit events", (from, limit) =>
+            $"""
+             with s as (
+               select last_at, last_id from audit_seals where last_at < clock_timestamp() - {kept.Audit} order by number desc limit 1),
+             d as materialized (
+               select e.id, e.at as moment from audit_events e, s
+               where e.at >= {from} and (e.at, e.id) <= (s.last_at, s.last_id)
+               order by e.at, e.id limit {limit} for update of e skip locked),
+             x as (delete from audit_events t using d where t.id = d.id)
+             select count(*), max(moment) from d
+             """),
+        // The last seal whose events are gone stays, as the beginning of the chain.
+        new("audit seals", (from, limit) =>
+            $"""
+             with s as (
+               select x.number, x.last_at from audit_seals x
+               where x.last_at < clock_timestamp() - {kept.Audit} and x.last_at >= {from} and not exists (
+                 select 1 from audit_events e where (e.at, e.id) <= (x.last_at, x.last_id))
+               order by x.number desc limit 1),
+             p as (update audit_seals t set is_pruned = true from s where t.number = s.number and not t.is_pruned),
+             d as materialized (select t.number, s.last_at as moment from audit_seals t, s where t.number < s.number order by t.number limit {limit}),
+             x as (delete from audit_seals t using d where t.number = d.number)
+             select count(*), max(moment) from d
+             """),
+    ];
+
+    private static CleanupStep Mails(string name, string[] states, TimeSpan kept) => new(name, (from, limit) =>
+        $"""
+         with d as materialized (
+           select id, settled_at as moment from outbox_messages
+           where settled_at >= {from} and settled_at < clock_timestamp() - {kept} and state = any({states})
+           order by settled_at limit {limit} for update skip locked),
+         x as (delete from outbox_messages t using d where t.id = d.id)
+         select count(*), max(moment) from d
+         """);
+}
