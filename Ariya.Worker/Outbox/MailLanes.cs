@@ -18,6 +18,9 @@ internal sealed record LaneReport(LeasedMessage Message, DeliveryReport? Deliver
 internal sealed class MailLanes(
     Func<IMailTransport> connect, IOptions<OutboxOptions> options, Signal signal, TimeProvider clock) : IAsyncDisposable
 {
+    /// <summary>The trouble before the relay was asked for the first time.</summary>
+    public const string NotAsked = "not asked yet";
+
     private const int MailsPerFurtherLane = 8;
     private const int MaxFailedMails = 3;
     private static readonly TimeSpan s_queuedLong = TimeSpan.FromMilliseconds(250);
@@ -30,7 +33,7 @@ internal sealed class MailLanes(
     private readonly SlowDomains _slow = new(options.Value, clock);
     private readonly CancellationTokenSource _abort = new();
     private List<LaneReport> _reports = [];
-    private string? _trouble = "not asked yet";
+    private string? _trouble = NotAsked;
     private long _heardAt;
     private long _opensFrom;
     private int _failedMails;
@@ -284,6 +287,11 @@ internal sealed class MailLanes(
         {
             // Stopped before the relay could have it.
         }
+        catch (Exception exception)
+        {
+            // A fault of ours counts as a try, so that it ends some day instead of coming back at once for ever.
+            report = new DeliveryReport(DeliveryOutcome.Unknown, SmtpStage.Mail, $"a fault of the worker: {exception.GetType().Name}", TimeSpan.Zero);
+        }
         finally
         {
             lock (_gate)
@@ -334,6 +342,11 @@ internal sealed class MailLanes(
         {
             return null;
         }
+        catch (Exception exception)
+        {
+            return report = new DeliveryReport(
+                DeliveryOutcome.RelayFailed, SmtpStage.Connect, $"a fault of the worker: {exception.GetType().Name}", TimeSpan.Zero);
+        }
         finally
         {
             lock (_gate)
@@ -349,11 +362,17 @@ internal sealed class MailLanes(
     private async Task CloseAsync(Lane lane)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        await lane.Transport.CloseAsync();
-        lock (_gate)
+        try
         {
-            lane.Free(isOpen: false, clock.GetTimestamp());
-            Dispatch();
+            await lane.Transport.CloseAsync();
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                lane.Free(isOpen: false, clock.GetTimestamp());
+                Dispatch();
+            }
         }
     }
 
@@ -388,93 +407,14 @@ internal sealed class MailLanes(
         {
             _opensFrom = clock.GetTimestamp() + (long)(s_rest.TotalSeconds * clock.TimestampFrequency);
         }
-        else if ((report.Stage <= SmtpStage.Mail || ++_failedMails >= MaxFailedMails) && _trouble is null)
+        else if (report.Stage <= SmtpStage.Mail || ++_failedMails >= MaxFailedMails)
         {
             _failedMails = 0;
-            _failedRounds++;
-            _trouble = report.Reply;
-        }
-        else if (_trouble is not null && report.Stage == SmtpStage.Connect)
-        {
-            _failedRounds++;
-            _trouble = report.Reply;
+            _failedRounds += _trouble is null || report.Stage == SmtpStage.Connect ? 1 : 0;
+            // It is logged, and what a relay says about a recipient may name that recipient.
+            _trouble = report.Stage <= SmtpStage.Mail ? report.Reply : $"{report.ReplyCode ?? "no reply"} to one recipient after the other";
         }
     }
 
     private sealed record Queued(PreparedMail Mail, long Since);
-}
-
-/// <summary>One connection, with the mail that is on it.</summary>
-internal sealed class Lane(IMailTransport transport)
-{
-    public IMailTransport Transport => transport;
-
-    /// <summary>Greeted, as far as is known.</summary>
-    public bool IsOpen { get; private set; }
-
-    public bool IsTaken { get; private set; }
-    public LeasedMessage? Mail { get; private set; }
-
-    /// <summary>When it was taken or set free.</summary>
-    public long Since { get; private set; }
-
-    /// <summary>What it does, while it is taken.</summary>
-    public Task Running { get; set; } = Task.CompletedTask;
-
-    public void Take(LeasedMessage? mail, long now) => (IsTaken, Mail, Since) = (true, mail, now);
-
-    public void Free(bool isOpen, long now) => (IsTaken, IsOpen, Mail, Since) = (false, isOpen, null, now);
-}
-
-/// <summary>Receivers' domains whose dialogues take long. Guarded by the lanes' lock.</summary>
-internal sealed class SlowDomains(OutboxOptions options, TimeProvider clock)
-{
-    private const int MaxKept = 1000;
-    private static readonly TimeSpan s_forgotten = TimeSpan.FromMinutes(10);
-
-    private readonly Dictionary<string, long> _seenAt = [];
-
-    public bool Contains(string domain) => _seenAt.ContainsKey(domain);
-
-    /// <summary>Whether a lane's dialogue goes on for so long that it does not count among the lanes that work.</summary>
-    public bool IsHanging(Lane lane) => lane.IsTaken && clock.GetElapsedTime(lane.Since) >= options.SlowAfter;
-
-    /// <summary>How many lanes a domain may have at once: all of them while nobody is slow.</summary>
-    public int Limit(string domain, List<Lane> lanes) =>
-        Contains(domain) || lanes.Exists(IsHanging) ? Math.Max(1, options.Connections / 2) : options.Connections;
-
-    /// <summary>Notices dialogues that hang, and forgets domains that nothing was sent to for long.</summary>
-    public void Look(List<Lane> lanes)
-    {
-        foreach (var lane in lanes.Where(lane => lane.Mail is not null && IsHanging(lane)))
-        {
-            Remember(lane.Mail!.Domain);
-        }
-
-        foreach (var (domain, _) in _seenAt.Where(seen => clock.GetElapsedTime(seen.Value) > s_forgotten).ToList())
-        {
-            _seenAt.Remove(domain);
-        }
-    }
-
-    /// <summary>A dialogue ended.</summary>
-    public void Note(string domain, TimeSpan duration)
-    {
-        if (duration >= options.SlowAfter)
-        {
-            Remember(domain);
-        }
-        else
-        {
-            _seenAt.Remove(domain);
-        }
-    }
-
-    private void Remember(string domain)
-    {
-        if (_seenAt.Count < MaxKept || _seenAt.ContainsKey(domain))
-        {
-            _seenAt[domain] = clock.GetTimestamp();
-        }
-    }
 }

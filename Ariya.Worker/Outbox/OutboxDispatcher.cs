@@ -11,8 +11,8 @@ namespace Ariya.Worker.Outbox;
 /// unminted and no link ages; and never more than two batches are held, however long the queue is.
 /// </summary>
 internal sealed partial class OutboxDispatcher(
-    IServiceScopeFactory scopes, MailLanes lanes, Heartbeat heartbeat, OutboxMetrics metrics, IOptions<OutboxOptions> options, Func<double> jitter,
-    Signal signal, TimeProvider clock, ILogger<OutboxDispatcher> logger) : BackgroundService
+    IServiceScopeFactory scopes, MailLanes lanes, RelayWatch relay, Heartbeat heartbeat, OutboxMetrics metrics, IOptions<OutboxOptions> options,
+    Func<double> jitter, Signal signal, TimeProvider clock, ILogger<OutboxDispatcher> logger) : BackgroundService
 {
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan s_databasePause = TimeSpan.FromSeconds(1);
@@ -20,17 +20,10 @@ internal sealed partial class OutboxDispatcher(
     private static readonly TimeSpan s_stopPatience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan s_lastTurns = TimeSpan.FromSeconds(5);
 
-    // The relay is asked when it was quiet for this long, and believed to be there for a while longer.
-    private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan s_believed = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan s_longestRelayPause = TimeSpan.FromSeconds(30);
-
     // Everything claimed and not yet written down; each row is also in one of the two lists below, or with the lanes.
     private readonly Dictionary<Guid, LeasedMessage> _held = [];
     private readonly List<LeasedMessage> _unprepared = [];
     private readonly List<Settlement> _unsettled = [];
-    private Task<DeliveryReport?> _probe = Task.FromResult<DeliveryReport?>(null);
-    private long _probedAt;
     private long _claimedAt;
     private long _oldestReportAt;
     private long _failedAt;
@@ -39,7 +32,6 @@ internal sealed partial class OutboxDispatcher(
     private bool _isMoreExpected;
     private bool _isFailing;
     private bool _isSearchingFault;
-    private string? _relayTrouble;
 
     private bool IsFull => _held.Count >= options.Value.BatchSize;
 
@@ -65,7 +57,7 @@ internal sealed partial class OutboxDispatcher(
         while (true)
         {
             var isStopping = stoppingToken.IsCancellationRequested;
-            var isRelayReady = FindRelay(isStopping);
+            var isRelayReady = relay.IsReady(mayAsk: !isStopping);
             if (isStopping)
             {
                 Stop();
@@ -73,7 +65,7 @@ internal sealed partial class OutboxDispatcher(
 
             if (isStopping || lanes.Trouble is not null)
             {
-                _unsettled.AddRange(_unprepared.Select(message => Settlement.GiveBack(message)));
+                _unprepared.ForEach(message => Add(Settlement.GiveBack(message)));
                 _unprepared.Clear();
                 lanes.GiveBack();
             }
@@ -85,7 +77,9 @@ internal sealed partial class OutboxDispatcher(
                 return claimed;
             }
 
-            var room = claims > 0 && !isStopping && isRelayReady ? Math.Min(options.Value.BatchSize, (2 * options.Value.BatchSize) - _held.Count + _unsettled.Count) : 0;
+            var room = claims > 0 && !isStopping && isRelayReady
+                ? Math.Min(options.Value.BatchSize, (2 * options.Value.BatchSize) - _held.Count + _unsettled.Count)
+                : 0;
             if (IsTurnDue(room, isStopping))
             {
                 if (await TakeTurnAsync(room) is { } count && room > 0)
@@ -121,6 +115,11 @@ internal sealed partial class OutboxDispatcher(
 
     private TimeSpan TimeToNext(int room)
     {
+        if (_isFailing)
+        {
+            return s_databasePause;
+        }
+
         var next = room > 0 ? options.Value.PollInterval - clock.GetElapsedTime(_claimedAt) : s_tick;
         if (_held.Count > 0)
         {
@@ -236,7 +235,13 @@ internal sealed partial class OutboxDispatcher(
 
             metrics.Attempted(message.Kind, delivery);
             heartbeat.Tell(delivery);
-            Add(Judge(message, delivery));
+            var settlement = Settlement.Of(message, delivery, clock.GetUtcNow() - message.CreatedAt, jitter());
+            if (settlement.State == OutboxStates.Dead)
+            {
+                Log.Dead(logger, message.Id, message.Kind, delivery.ReplyCode ?? "no reply");
+            }
+
+            Add(settlement);
         }
     }
 
@@ -250,29 +255,6 @@ internal sealed partial class OutboxDispatcher(
         }
 
         _unsettled.Add(settlement);
-    }
-
-    private Settlement Judge(LeasedMessage message, DeliveryReport report)
-    {
-        switch (report.Outcome)
-        {
-            case DeliveryOutcome.Accepted:
-                return new Settlement(message, OutboxStates.Sent, report.Reply, TimeSpan.Zero, report);
-            case DeliveryOutcome.Refused:
-                Log.Dead(logger, message.Id, message.Kind, report.Reply);
-                return new Settlement(message, OutboxStates.Dead, report.Reply, TimeSpan.Zero, report);
-            case DeliveryOutcome.RelayFailed:
-                // The relay's trouble, not this mail's: no try is counted. Should it be this mail after all, it comes rarer as it grows older.
-                return new Settlement(message, OutboxStates.Retry, report.Reply, RetrySchedule.AfterRelayFailure(clock.GetUtcNow() - message.CreatedAt, jitter()), null);
-        }
-
-        if (RetrySchedule.After(message.Attempts + 1, jitter()) is { } delay)
-        {
-            return new Settlement(message, OutboxStates.Retry, report.Reply, delay, report);
-        }
-
-        Log.Dead(logger, message.Id, message.Kind, report.Reply);
-        return new Settlement(message, OutboxStates.Dead, $"tries used up: {report.Reply}", TimeSpan.Zero, report);
     }
 
     private void TurnFailed(Exception exception, List<LeasedMessage> preparing, int settling)
@@ -297,39 +279,6 @@ internal sealed partial class OutboxDispatcher(
         }
     }
 
-    /// <summary>Whether mails may be claimed for the relay; asks it now and then.</summary>
-    private bool FindRelay(bool isStopping)
-    {
-        if (_probe.IsCompleted && _probe.Result is { } report)
-        {
-            heartbeat.Tell(report);
-            _probe = Task.FromResult<DeliveryReport?>(null);
-        }
-
-        var trouble = lanes.Trouble;
-        if (trouble != _relayTrouble && _probedAt != 0)
-        {
-            _relayTrouble = trouble;
-            Log.RelayChanged(logger, trouble ?? "answers");
-        }
-
-        var pause = trouble is null ? s_quiet : RelayPause(lanes.FailedRounds);
-        var isProbeDue = (trouble is not null || lanes.Quiet >= s_quiet) && (_probedAt == 0 || clock.GetElapsedTime(_probedAt) >= pause);
-        if (!isStopping && isProbeDue && _probe.IsCompleted)
-        {
-            _probedAt = clock.GetTimestamp();
-            _probe = lanes.ProbeAsync();
-        }
-
-        return trouble is null && lanes.Quiet < s_believed;
-    }
-
-    private static TimeSpan RelayPause(int failedRounds)
-    {
-        var pause = TimeSpan.FromSeconds(Math.Pow(2, Math.Min(failedRounds, 10)) / 2);
-        return pause < s_longestRelayPause ? pause : s_longestRelayPause;
-    }
-
     private void Stop()
     {
         if (_stoppedAt == 0)
@@ -351,10 +300,7 @@ internal sealed partial class OutboxDispatcher(
         [LoggerMessage(1, LogLevel.Error, "The outbox cannot reach its database; trying again. To be written down: {Settling} mails, held: {Held}")]
         public static partial void TurnFailed(ILogger logger, Exception exception, int settling, int held);
 
-        [LoggerMessage(2, LogLevel.Warning, "Mail relay: {State}")]
-        public static partial void RelayChanged(ILogger logger, string state);
-
-        [LoggerMessage(3, LogLevel.Warning, "Mail {MessageId} ({Kind}) is dead: {Reply}")]
+        [LoggerMessage(2, LogLevel.Warning, "Mail {MessageId} ({Kind}) is dead: {Reply}")]
         public static partial void Dead(ILogger logger, Guid messageId, string kind, string reply);
     }
 }

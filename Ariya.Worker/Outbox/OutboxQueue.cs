@@ -66,6 +66,12 @@ internal sealed class OutboxQueue(AriyaDbContext db, TimeProvider clock)
             })));
         }
 
+        if (steps.Count == 0)
+        {
+            // Rows that cannot be read ask nothing.
+            return [];
+        }
+
         await db.BatchAsync(steps, cancellationToken);
         foreach (var message in turn.Renew)
         {

@@ -10,6 +10,7 @@ internal static class OutboxRegistration
         builder.Services.AddScoped<OutboxQueue>();
         builder.Services.AddSingleton<Signal>();
         builder.Services.AddSingleton<MailLanes>();
+        builder.Services.AddSingleton<RelayWatch>();
         builder.Services.AddSingleton<OutboxMetrics>();
         builder.Services.AddSingleton<Func<double>>(() => RandomNumberGenerator.GetInt32(1_000_001) / 1_000_000d);
         builder.Services.AddSingleton<Heartbeat>();

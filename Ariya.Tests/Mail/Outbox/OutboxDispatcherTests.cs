@@ -254,10 +254,10 @@ public sealed class OutboxDispatcherTests(MailPostgres postgres) : OutboxRoom(po
     public async Task ARelayThatRefusesEverythingIsAskedRarelyAndKillsNothing()
     {
         await WelcomesAsync(50);
-        Relay.Script = RelayScript.At("RCPT", "421 4.7.0 over quota");
+        Relay.Script = RelayScript.At("RCPT", "421 4.7.0 <grace@example.com> is over quota");
         var worker = Worker();
         await worker.StartAsync();
-        await worker.Log.ContainingAsync("Mail relay: 421 4.7.0 over quota");
+        await worker.Log.ContainingAsync("Mail relay: 421 to one recipient after the other");
         // Three refusals are the relay's; after that it is only greeted, and more and more rarely.
         await worker.StopAsync();
         Assert.InRange(Relay.Commands.Count(command => command.StartsWith("RCPT", StringComparison.Ordinal)), 3, 3 * 4 * 2);
