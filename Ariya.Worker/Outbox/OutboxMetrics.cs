@@ -21,6 +21,9 @@ internal sealed class OutboxMetrics : IDisposable
             "ariya.outbox.oldest_due", () => Interlocked.Read(ref _oldestDueSeconds), "s", "How long the oldest mail that may be sent has waited");
     }
 
+    /// <summary>Whether an instrument is this one's: several workers of one process have their own.</summary>
+    internal bool IsOwn(Instrument instrument) => instrument.Meter == _meter;
+
     public void Attempted(string kind, DeliveryReport report)
     {
         var outcome = new KeyValuePair<string, object?>("outcome", report.Outcome.ToString());

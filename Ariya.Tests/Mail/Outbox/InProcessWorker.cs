@@ -82,6 +82,8 @@ internal sealed class InProcessWorker : IAsyncDisposable
 
     public LogLines Log { get; } = new();
 
+    public OutboxMetrics Metrics => _host.Services.GetRequiredService<OutboxMetrics>();
+
     private OutboxDispatcher Dispatcher => _host.Services.GetRequiredService<OutboxDispatcher>();
 
     /// <summary>One batch; the number of rows in it.</summary>
