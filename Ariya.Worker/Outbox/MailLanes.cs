@@ -171,20 +171,20 @@ internal sealed class MailLanes(
     /// <returns>Its answer; null when every connection is in use.</returns>
     public async Task<DeliveryReport?> ProbeAsync()
     {
-        Lane? lane;
+        Task<DeliveryReport?> opening;
         lock (_gate)
         {
-            lane = _lanes.Find(lane => lane is { IsTaken: false, IsOpen: true }) ?? _lanes.Find(lane => !lane.IsTaken) ?? AddLane();
-            lane?.Take(null, clock.GetTimestamp());
+            var lane = _lanes.Find(lane => lane is { IsTaken: false, IsOpen: true }) ?? _lanes.Find(lane => !lane.IsTaken) ?? AddLane();
+            if (lane is null)
+            {
+                return null;
+            }
+
+            lane.Take(null, clock.GetTimestamp());
+            opening = OpenAsync(lane);
+            lane.Running = opening;
         }
 
-        if (lane is null)
-        {
-            return null;
-        }
-
-        var opening = OpenAsync(lane);
-        lane.Running = opening;
         return await opening;
     }
 
@@ -196,7 +196,7 @@ internal sealed class MailLanes(
         await _abort.CancelAsync();
         foreach (var lane in _lanes)
         {
-            await lane.Running;
+            await lane.Running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await lane.Transport.DisposeAsync();
         }
 
@@ -336,6 +336,7 @@ internal sealed class MailLanes(
         DeliveryReport? report = null;
         try
         {
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             return report = await lane.Transport.OpenAsync(_abort.Token);
         }
         catch (OperationCanceledException)
