@@ -12,7 +12,7 @@ using Ariya.Worker.Outbox;
 EnvironmentSettings.UseNodeEnvironment();
 // Settings lie beside the program, wherever it is started from.
 var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { Args = args, ContentRootPath = AppContext.BaseDirectory });
-var command = args is [var name, ..] && (Command.IsHelp(name) || !name.StartsWith('-')) ? name : null;
+var command = args.Where(argument => argument != "--yes").ToArray() is [var name, ..] && (Command.IsHelp(name) || !name.StartsWith('-')) ? name : null;
 if (command is not null && !Command.IsKnown(command))
 {
     return Command.Help(command);
@@ -26,12 +26,22 @@ builder.AddNpgsqlDbContext<AriyaDbContext>(AriyaDbContext.ConnectionName, settin
     settings.ConnectionString = settings.ConnectionString is { } connection ? DatabaseConnection.Tune(connection, "ariya-worker", isPatient: command is not null) : null;
 });
 builder.Services.AddSingleton(TimeProvider.System);
-builder.Services.AddSingleton(SecretSettings.Read(builder.Configuration, SecretSettings.JwtSecret));
-
 if (command is not null)
 {
-    return await Command.RunAsync(builder, args);
+    try
+    {
+        builder.Services.AddSingleton(SecretSettings.Read(builder.Configuration, SecretSettings.JwtSecret));
+        return await Command.RunAsync(builder, args);
+    }
+    catch (InvalidOperationException exception)
+    {
+        // A setting that is wrong, by name.
+        Console.Error.WriteLine($"{command} failed: {exception.Message}");
+        return OneShot.Failed;
+    }
 }
+
+builder.Services.AddSingleton(SecretSettings.Read(builder.Configuration, SecretSettings.JwtSecret));
 
 builder.Services.AddSingleton(PublicUrl.Read(builder.Configuration));
 builder.Services.AddSingleton<OneTimeTokenKeys>();

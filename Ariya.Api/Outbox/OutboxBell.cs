@@ -1,8 +1,6 @@
 using System.Threading.Channels;
 using Ariya.Data;
 using Ariya.Data.Outbox;
-using Microsoft.EntityFrameworkCore;
-using Npgsql;
 
 namespace Ariya.Api.Outbox;
 
@@ -45,7 +43,7 @@ internal sealed class OutboxBell(IServiceScopeFactory scopes, TimeProvider clock
             await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().ExecuteAsync($"select pg_notify({OutboxWakeUp.Channel}, '')", cancellationToken);
             return true;
         }
-        catch (Exception exception) when (exception is NpgsqlException or InvalidOperationException or TimeoutException or DbUpdateException)
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
             // Requests tell the same trouble; here a worker is only not woken.
             return false;

@@ -7,5 +7,5 @@ namespace Ariya.Data.Outbox;
 public static class OutboxWakeUp
 {
     public const string Channel = "ariya_outbox";
-    public const string Listen = "listen ariya_outbox";
+    public const string Listen = $"listen {Channel}";
 }

@@ -13,7 +13,7 @@ public sealed class AuditChainTests(MailPostgres postgres) : OutboxRoom(postgres
     public async Task EventsAreSealedWhenNoTransactionCanStillBringOlderOnes()
     {
         await AddEventsAsync(5, "2 minutes");
-        await AddEventsAsync(3, "59 seconds");
+        await AddEventsAsync(3, "30 seconds");
         Assert.Equal(5, await SealAsync());
         Assert.Equal(0, await SealAsync());
         Assert.Equal((1, 5, 3, null), await VerifyAsync() is var report ? (report.Seals, report.Events, report.Unsealed, report.Fault) : default);
@@ -36,6 +36,9 @@ public sealed class AuditChainTests(MailPostgres postgres) : OutboxRoom(postgres
     [InlineData("delete from audit_seals where number = 2", "seals 2 to 2 are missing")]
     [InlineData("delete from audit_seals where number = 1", "seals 1 to 1 are missing")]
     [InlineData("update audit_seals set mac = '\\x00' where number = 2", "not written by a worker of this deployment")]
+    [InlineData("update audit_seals set key_id = '00000000' where number = 3", "not written by a worker of this deployment")]
+    [InlineData("update audit_seals set key_id = '00000000' where number = 2", "not written by a worker of this deployment")]
+    [InlineData("update audit_seals set is_pruned = true, last_at = now() - interval '500 days' where number = 2", "not written by a worker of this deployment")]
     [InlineData("update audit_seals set hash = sha256('forged'), events = 9 where number = 2", "it covers 9 events, and there are 10")]
     public async Task AChangeIsFound(string change, string words)
     {
@@ -50,7 +53,7 @@ public sealed class AuditChainTests(MailPostgres postgres) : OutboxRoom(postgres
     public async Task AForgedSealNeedsTheSecret()
     {
         await SealThreeTimesAsync();
-        var stranger = new Data.Keys.SecretKeys(["a stranger's secret with 32 characters and more"]);
+        var stranger = new Data.Keys.SecretKeys(["a stranger's secret with 32 characters and more", "a secret of the tests, 32 characters and more"]);
         await SqlAsync("update audit_events set kind = 'forged' where detail = '25'");
         await SqlAsync("delete from audit_seals where number = 3");
         await Worker().UseAsync<AriyaDbContext, int>(db => new AuditChain(db, stranger).SealAsync(CancellationToken.None));
@@ -82,11 +85,8 @@ public sealed class AuditChainTests(MailPostgres postgres) : OutboxRoom(postgres
         Assert.Equal(20 + 1, removed);
         var report = await VerifyAsync();
         Assert.Null(report.Fault);
-        Assert.Equal((2, 10), (report.Seals, report.Events));
+        Assert.Equal((1, 10), (report.Seals, report.Events));
         Assert.NotNull(report.Since);
-
-        await AddEventsAsync(1, "402 days", first: 200);
-        Assert.Contains("1 events stand where all were removed", (await VerifyAsync()).Fault!.What, StringComparison.Ordinal);
     }
 
     // Ten events under each seal, the oldest first.

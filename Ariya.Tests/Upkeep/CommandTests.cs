@@ -36,6 +36,26 @@ public sealed class CommandTests(MailPostgres postgres) : OutboxRoom(postgres)
         Assert.DoesNotContain("   at ", check.Output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("SMTP_PORT", "many", "SMTP_PORT must be a number")]
+    [InlineData("JWT_SECRET", "short", "JWT_SECRET is too weak")]
+    public async Task AWrongSettingIsOneLine(string name, string value, string words)
+    {
+        await using var check = await CommandAsync(["check"], [.. RelaySettings, s_development, (name, value)]);
+        Assert.Equal(1, check.ExitCode);
+        Assert.Contains(words, check.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", check.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ARelayThatSaysNothingIsToldFromOneThatIsNotThere()
+    {
+        Relay.Script = RelayScript.At("CONNECT", RelayReply.Silence);
+        await using var check = await CommandAsync(["check"], [.. RelaySettings, s_development]);
+        Assert.Equal(1, check.ExitCode);
+        Assert.Matches("SMTP +FAILS .*no answer in time. Nothing came in time", check.Output);
+    }
+
     [Fact]
     public async Task CheckTellsAWrongDatabaseWithoutItsPassword()
     {

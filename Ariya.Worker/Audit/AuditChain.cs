@@ -30,9 +30,11 @@ internal sealed class AuditChain(AriyaDbContext db, SecretKeys secrets)
 {
     private const string Label = "audit-seal";
     private const int MaxEvents = 10_000;
+    private const string Foreign = "it was not written by a worker of this deployment";
 
-    // Longer than any transaction lives: an event is dated before its commit, and must not appear in a span that is sealed.
+    // Longer than the time-outs let a request's transaction live: an event is dated before its commit, and must not appear in a span that is sealed.
     private static readonly TimeSpan s_settled = TimeSpan.FromSeconds(60);
+    private static readonly Seal s_none = new(0, DateTimeOffset.UnixEpoch, Guid.Empty, 0, [], [], "");
 
     /// <summary>Seals what is old enough; of several workers one does it.</summary>
     /// <returns>How many events were sealed.</returns>
@@ -41,20 +43,26 @@ internal sealed class AuditChain(AriyaDbContext db, SecretKeys secrets)
         var total = 0;
         while (true)
         {
-            var last = await LastSealAsync(cancellationToken);
-            var events = await EventsAsync(last.At, last.Id, null, null, cancellationToken);
+            var last = await SealAsync($"select number, last_at, last_id, events, hash, mac, key_id from audit_seals order by number desc limit 1", cancellationToken) ?? s_none;
+            var events = await EventsAsync(last.LastAt, last.LastId, null, null, cancellationToken);
             if (events.Count == 0)
             {
                 return total;
             }
 
             var end = events[^1];
+            if (last.Number > 0 && !IsGenuine(last))
+            {
+                throw new InvalidOperationException($"Audit seal {last.Number} was not written by a worker of this deployment. Run: Ariya.Worker verify-audit");
+            }
+
             var hash = Hash(last.Hash, last.Number + 1, events);
+            var mac = Mac(secrets.Current(Label), last.Number + 1, end.At, end.Id, events.Count, hash);
             // The number is the key: of two workers that got here at once, the second writes nothing.
             var written = await db.ExecuteAsync(
                 $"""
                  insert into audit_seals (number, last_at, last_id, events, hash, mac, key_id)
-                 values ({last.Number + 1}, {end.At}, {end.Id}, {events.Count}, {hash}, {HMACSHA256.HashData(secrets.Current(Label), hash)}, {secrets.KeyIds[0]})
+                 values ({last.Number + 1}, {end.At}, {end.Id}, {events.Count}, {hash}, {mac}, {secrets.KeyIds[0]})
                  on conflict (number) do nothing
                  """,
                 cancellationToken);
@@ -70,28 +78,23 @@ internal sealed class AuditChain(AriyaDbContext db, SecretKeys secrets)
     /// <param name="cancellationToken">Ends the check.</param>
     public async Task<AuditReport> VerifyAsync(Action<long> told, CancellationToken cancellationToken)
     {
-        var before = new Seal(0, DateTimeOffset.UnixEpoch, Guid.Empty, 0, [], [], "", false);
-        Seal? pruned = null;
-        var (seals, total, unknown) = (0L, 0L, 0L);
-        AuditFault? fault = null;
-        while (fault is null && await NextSealAsync(before.Number, cancellationToken) is { } seal)
+        // What retention removes is marked first: events and seals before it may be there in part.
+        var pruned = await SealAsync($"select number, last_at, last_id, events, hash, mac, key_id from audit_seals where is_pruned order by number desc limit 1", cancellationToken);
+        var before = pruned ?? s_none;
+        var (seals, total, unknown, isLastKnown) = (0L, 0L, 0L, true);
+        var fault = pruned is not null && !IsGenuine(pruned) ? new AuditFault(pruned.Number, Foreign) : null;
+        while (fault is null && await SealAsync($"select number, last_at, last_id, events, hash, mac, key_id from audit_seals where number > {before.Number} order by number limit 1", cancellationToken) is { } seal)
         {
-            if (seal.IsPruned && seals == 0)
+            var events = await EventsAsync(before.LastAt, before.LastId, seal.LastAt, seal.LastId, cancellationToken);
+            total += events.Count;
+            fault = Judge(before, seal, events);
+            // An earlier secret that is not configured any more is vouched for by what was sealed after it, and by nothing else.
+            var wasKnown = isLastKnown && seals > 0;
+            isLastKnown = secrets.KeyIds.Contains(seal.KeyId);
+            unknown += isLastKnown ? 0 : 1;
+            if (isLastKnown ? !IsGenuine(seal) : wasKnown)
             {
-                pruned = seal;
-            }
-            else
-            {
-                var events = await EventsAsync(before.LastAt, before.LastId, seal.LastAt, seal.LastId, cancellationToken);
-                total += events.Count;
-                fault = Judge(before, seal, events);
-            }
-
-            var key = secrets.Find(seal.KeyId, Label);
-            unknown += key is null ? 1 : 0;
-            if (key is not null && !CryptographicOperations.FixedTimeEquals(HMACSHA256.HashData(key, seal.Hash), seal.Mac))
-            {
-                fault ??= new AuditFault(seal.Number, "it was not written by a worker of this deployment");
+                fault ??= new AuditFault(seal.Number, Foreign);
             }
 
             before = seal;
@@ -101,12 +104,25 @@ internal sealed class AuditChain(AriyaDbContext db, SecretKeys secrets)
             }
         }
 
+        fault ??= isLastKnown ? null : new AuditFault(before.Number, "no configured secret made the last seal: configure it as JWT_SECRET_PREVIOUS, or do not believe the chain");
         var unsealed = await db.QueryFirstAsync(
             $"select count(*) from audit_events where (at, id) > ({before.LastAt}, {before.LastId})", row => row.GetInt64(0), cancellationToken);
-        var strays = pruned is null ? 0 : await db.QueryFirstAsync(
-            $"select count(*) from audit_events where (at, id) <= ({pruned.LastAt}, {pruned.LastId})", row => row.GetInt64(0), cancellationToken);
-        fault ??= strays > 0 ? new AuditFault(0, $"{strays} events stand where all were removed") : null;
         return new AuditReport(seals, total, unsealed, pruned?.LastAt, Convert.ToHexStringLower(before.Hash), unknown, fault);
+    }
+
+    private bool IsGenuine(Seal seal) => secrets.Find(seal.KeyId, Label) is { } key && CryptographicOperations.FixedTimeEquals(
+        Mac(key, seal.Number, seal.LastAt, seal.LastId, seal.Events, seal.Hash), seal.Mac);
+
+    // Over the span too: whoever could move its end could hide what lies behind.
+    private static byte[] Mac(byte[] key, long number, DateTimeOffset lastAt, Guid lastId, int events, byte[] hash)
+    {
+        using var mac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key);
+        Append(mac, number);
+        Append(mac, lastAt.UtcTicks);
+        Append(mac, lastId.ToByteArray(bigEndian: true));
+        Append(mac, events);
+        Append(mac, hash);
+        return mac.GetHashAndReset();
     }
 
     private static AuditFault? Judge(Seal before, Seal seal, List<Event> events)
@@ -162,18 +178,10 @@ internal sealed class AuditChain(AriyaDbContext db, SecretKeys secrets)
         hash.AppendData(field ?? []);
     }
 
-    private async Task<(long Number, DateTimeOffset At, Guid Id, byte[] Hash)> LastSealAsync(CancellationToken cancellationToken)
-    {
-        var found = await db.QueryAsync(
-            $"select number, last_at, last_id, hash from audit_seals order by number desc limit 1",
-            row => (row.GetInt64(0), row.GetFieldValue<DateTimeOffset>(1), row.GetGuid(2), row.GetFieldValue<byte[]>(3)), cancellationToken);
-        return found.Count == 0 ? (0, DateTimeOffset.UnixEpoch, Guid.Empty, []) : found[0];
-    }
-
-    private Task<Seal?> NextSealAsync(long after, CancellationToken cancellationToken) => db.QueryFirstAsync<Seal>(
-        $"select number, last_at, last_id, events, hash, mac, key_id, is_pruned from audit_seals where number > {after} order by number limit 1",
+    private async Task<Seal?> SealAsync(SqlText sql, CancellationToken cancellationToken) => await db.QueryFirstAsync<Seal>(
+        sql,
         row => new Seal(row.GetInt64(0), row.GetFieldValue<DateTimeOffset>(1), row.GetGuid(2), row.GetInt32(3), row.GetFieldValue<byte[]>(4),
-            row.GetFieldValue<byte[]>(5), row.GetString(6), row.GetBoolean(7)),
+            row.GetFieldValue<byte[]>(5), row.GetString(6)),
         cancellationToken);
 
     // Without an end: those that may be sealed now.
@@ -196,7 +204,7 @@ internal sealed class AuditChain(AriyaDbContext db, SecretKeys secrets)
     }
 
     private sealed record Seal(
-        long Number, DateTimeOffset LastAt, Guid LastId, int Events, byte[] Hash, byte[] Mac, string KeyId, bool IsPruned);
+        long Number, DateTimeOffset LastAt, Guid LastId, int Events, byte[] Hash, byte[] Mac, string KeyId);
 
     private sealed record Event(
         Guid Id, DateTimeOffset At, string Kind, Guid? AccountId, Guid? SessionId, byte[]? AddressKey, string? Network, string? UserAgent, string? Detail)

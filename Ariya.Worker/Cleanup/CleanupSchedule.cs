@@ -114,7 +114,7 @@ internal sealed partial class CleanupSchedule(
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Error, "The clean-up was cut short; it goes on when its lease ends")]
+        [LoggerMessage(1, LogLevel.Error, "The clean-up failed; it is tried again")]
         public static partial void Failed(ILogger logger, Exception exception);
 
         [LoggerMessage(2, LogLevel.Information, "Clean-up: {Count} {What} removed")]

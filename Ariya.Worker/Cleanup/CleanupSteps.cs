@@ -60,20 +60,28 @@ internal static class CleanupSteps
         Mails("sent mails", ["sent"], kept.SentMail),
         Mails("dropped, superseded and late mails", ["dropped", "superseded", "expired"], kept.DroppedMail),
         Mails("dead and held mails", ["dead", "held"], kept.DeadMail),
-        new("addresses of dropped mails", (from, limit) =>
+        new("addresses of dropped and late mails", (from, limit) =>
             $"""
              with d as materialized (
                select id, settled_at as moment from outbox_messages
-               where settled_at >= {from} and settled_at < clock_timestamp() - {kept.DroppedRecipients} and state = 'dropped' and recipient is not null
+               where settled_at >= {from} and settled_at < clock_timestamp() - {kept.DroppedRecipients} and state in ('dropped', 'expired') and recipient is not null
                order by settled_at limit {limit} for update skip locked),
              x as (update outbox_messages t set recipient = null from d where t.id = d.id)
              select count(*), max(moment) from d
              """),
-        // Whole sealed spans only, so that what is left can still be checked.
-        new("audit events", (from, limit) =>
+        // Whole sealed spans only, so that what is left can still be checked; and marked first, so that it can be at any moment. The last seal
+        // whose events go stays, as the beginning of the chain.
+        new("audit spans", (from, limit) =>
             $"""
              with s as (
-               select last_at, last_id from audit_seals where last_at < clock_timestamp() - {kept.Audit} order by number desc limit 1),
+               select number, last_at as moment from audit_seals
+               where last_at >= {from} and last_at < clock_timestamp() - {kept.Audit} order by number desc limit least(1, {limit})),
+             x as (update audit_seals t set is_pruned = true from s where t.number = s.number and not t.is_pruned)
+             select 0::bigint, max(moment) from s
+             """),
+        new("audit events", (from, limit) =>
+            $"""
+             with s as (select last_at, last_id from audit_seals where is_pruned order by number desc limit 1),
              d as materialized (
                select e.id, e.at as moment from audit_events e, s
                where e.at >= {from} and (e.at, e.id) <= (s.last_at, s.last_id)
@@ -81,16 +89,12 @@ internal static class CleanupSteps
              x as (delete from audit_events t using d where t.id = d.id)
              select count(*), max(moment) from d
              """),
-        // The last seal whose events are gone stays, as the beginning of the chain.
         new("audit seals", (from, limit) =>
             $"""
-             with s as (
-               select x.number, x.last_at from audit_seals x
-               where x.last_at < clock_timestamp() - {kept.Audit} and x.last_at >= {from} and not exists (
-                 select 1 from audit_events e where (e.at, e.id) <= (x.last_at, x.last_id))
-               order by x.number desc limit 1),
-             p as (update audit_seals t set is_pruned = true from s where t.number = s.number and not t.is_pruned),
-             d as materialized (select t.number, s.last_at as moment from audit_seals t, s where t.number < s.number order by t.number limit {limit}),
+             with s as (select number from audit_seals where is_pruned order by number desc limit 1),
+             d as materialized (
+               select t.number, t.last_at as moment from audit_seals t, s
+               where t.number < s.number and t.last_at >= {from} order by t.number limit {limit} for update of t skip locked),
              x as (delete from audit_seals t using d where t.number = d.number)
              select count(*), max(moment) from d
              """),

@@ -35,7 +35,7 @@ internal sealed class RetentionOptions
     [Range(typeof(TimeSpan), Day, Longest)]
     public TimeSpan DroppedMail { get; set; } = TimeSpan.FromDays(7);
 
-    /// <summary>The addresses of dropped mails: they may be anybody's whom somebody typed.</summary>
+    /// <summary>The addresses of mails that were dropped or came too late: they may be anybody's whom somebody typed.</summary>
     [Range(typeof(TimeSpan), Shortest, Longest)]
     public TimeSpan DroppedRecipients { get; set; } = TimeSpan.FromDays(1);
 

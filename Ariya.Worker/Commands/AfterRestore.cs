@@ -27,10 +27,12 @@ internal static class AfterRestore
             await db.ExecuteAsync($"update accounts set auth_epoch = auth_epoch + 1, updated_at = clock_timestamp()", cancellationToken);
             sessions = await db.ExecuteAsync(
                 $"update sessions set revoked_at = clock_timestamp(), revoked_reason = 'restored' where revoked_at is null", cancellationToken);
-            // Used, not only late: whoever presses one learns that it is over.
+            // A verification that counted as used would be answered as if there were an account.
             tokens = await db.ExecuteAsync(
                 $"""
-                 update one_time_tokens set consumed_at = clock_timestamp(), expires_at = least(expires_at, clock_timestamp()), code_expires_at = null
+                 update one_time_tokens
+                 set consumed_at = case when purpose = 'reset_password' then clock_timestamp() end, code_expires_at = null,
+                     expires_at = least(expires_at, clock_timestamp())
                  where consumed_at is null
                  """,
                 cancellationToken);

@@ -19,13 +19,13 @@ internal static class Check
         var settings = SmtpSettings.Read(builder.Configuration);
         if (settings is not null)
         {
-            builder.AddMail();
+            builder.AddRelay(settings with { CommandTimeout = s_patience / 2 });
         }
 
         return OneShot.RunAsync(builder, "check", async (services, cancellationToken) =>
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            limit.CancelAfter(s_patience * 3);
+            limit.CancelAfter(s_patience * 6);
             var isGood = await TellAsync("PostgreSQL", () => PostgresAsync(services.Database(), limit.Token));
             isGood &= await TellAsync("Redis", () => RedisAsync(builder.Configuration.GetConnectionString("cache")));
             isGood &= await TellAsync("SMTP", () => SmtpAsync(settings, services, limit.Token));

@@ -1,4 +1,6 @@
+using System.Net.Sockets;
 using Ariya.Data;
+using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
 namespace Ariya.Worker.Commands;
@@ -34,7 +36,7 @@ internal static class OneShot
             return Failed;
         }
         catch (Exception exception) when (exception is NpgsqlException or InvalidOperationException or PlatformNotSupportedException
-            or TimeoutException or Microsoft.Extensions.Options.OptionsValidationException)
+            or TimeoutException or DbUpdateException or SocketException or Microsoft.Extensions.Options.OptionsValidationException)
         {
             await Console.Error.WriteLineAsync($"{command} failed: {Reason(exception)}");
             return Failed;

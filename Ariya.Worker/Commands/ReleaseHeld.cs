@@ -16,12 +16,18 @@ internal static class ReleaseHeld
             return OneShot.Failed;
         }
 
-        var released = await db.ExecuteAsync(
+        // With links of their own: one that was mailed before the restore, and perhaps used, must not come alive again.
+        var released = await db.QueryFirstAsync(
             $"""
-             update outbox_messages set state = {OutboxStates.Pending}, due_at = clock_timestamp(), settled_at = null, reason = null
-             where state = {OutboxStates.Held}
+             with r as (
+               update outbox_messages
+               set state = {OutboxStates.Pending}, due_at = clock_timestamp(), settled_at = null, reason = null, mail_id = gen_random_uuid(),
+                   salt = decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex')
+               where state = {OutboxStates.Held} returning id),
+             x as (delete from one_time_tokens t using r where t.message_id = r.id)
+             select count(*) from r
              """,
-            cancellationToken);
+            row => row.GetInt64(0), cancellationToken);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{released} mails released."));
         return OneShot.Done;
     });

@@ -22,7 +22,7 @@ internal static class SendTestMail
             return Task.FromResult(OneShot.Failed);
         }
 
-        builder.AddMail();
+        builder.AddRelay(settings);
         return OneShot.RunAsync(builder, "send-test-mail", async (services, cancellationToken) =>
         {
             var words = $"This is a test of the mail settings, sent through {settings.Host}:{settings.Port}. Nothing needs to be done.";

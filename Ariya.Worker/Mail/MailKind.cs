@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Ariya.Data;
 using Ariya.Data.Outbox;
 using Ariya.Worker.Outbox;
@@ -42,10 +41,6 @@ internal abstract class MailKind
     public abstract IReadOnlyList<string> Names { get; }
 
     public abstract MailLookup LookUp(IReadOnlyList<LeasedMessage> messages);
-
-    // A payload without its members is that row's own fault; everything else goes up.
-    protected static bool IsFaultOfARow(Exception exception) =>
-        exception is JsonException or KeyNotFoundException or FormatException or InvalidOperationException { InnerException: null } or ArgumentException;
 }
 
 /// <typeparam name="TRequest">What a row says.</typeparam>
@@ -70,8 +65,9 @@ internal abstract class MailKind<TRequest, TFound> : MailKind
                     asked.Add((message, Read(message)));
                 }
             }
-            catch (Exception exception) when (IsFaultOfARow(exception))
+            catch (Exception exception)
             {
+                // Nothing but the row is read here: it is that row's own fault, and holds up no other.
                 ended.Add(PreparedMail.Fail(message, exception.GetType().Name));
             }
         }
@@ -103,7 +99,7 @@ internal abstract class MailKind<TRequest, TFound> : MailKind
         {
             return Prepare(message, request, found);
         }
-        catch (Exception exception) when (IsFaultOfARow(exception))
+        catch (Exception exception)
         {
             return PreparedMail.Fail(message, exception.GetType().Name);
         }

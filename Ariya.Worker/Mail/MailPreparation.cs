@@ -12,8 +12,8 @@ internal sealed class MailPreparation
 
     public IReadOnlyList<MailLookup> LookUp(IReadOnlyList<LeasedMessage> messages) =>
     [
-        // In one order, so that two workers lock in one order.
-        .. messages.GroupBy(message => _kinds.GetValueOrDefault(message.Kind)).OrderBy(group => group.Key?.Names[0], StringComparer.Ordinal).Select(group =>
+        // In one order, so that two workers lock in one order: registrations, which lock accounts, before resets, which lock tokens.
+        .. messages.GroupBy(message => _kinds.GetValueOrDefault(message.Kind)).OrderByDescending(group => group.Key?.Names[0], StringComparer.Ordinal).Select(group =>
             group.Key?.LookUp([.. group]) ?? new MailLookup(null, () => group.Select(PreparedMail.LeaveToNewer))),
     ];
 }

@@ -27,7 +27,7 @@ internal static class MailRegistration
         builder.Services.AddSingleton<MailKind, OldSignInUsedMail>();
         if (SmtpSettings.Read(builder.Configuration) is { } settings)
         {
-            builder.Services.AddSingleton<Func<IMailTransport>>(services => () => new RelayConnection(settings, services.GetRequiredService<TimeProvider>()));
+            builder.AddRelay(settings);
         }
         else if (builder.Environment.IsDevelopment())
         {
@@ -38,4 +38,8 @@ internal static class MailRegistration
             throw new InvalidOperationException("SMTP_HOST is not set: outside Development the worker needs a relay.");
         }
     }
+
+    /// <summary>Connections to the relay alone, without the mails.</summary>
+    public static void AddRelay(this IHostApplicationBuilder builder, SmtpSettings settings) =>
+        builder.Services.AddSingleton<Func<IMailTransport>>(services => () => new RelayConnection(settings, services.GetRequiredService<TimeProvider>()));
 }

@@ -23,7 +23,7 @@ internal sealed partial class Heartbeat(
             var latency = report.Stage == SmtpStage.Connect ? (int)report.Duration.TotalMilliseconds : _relay.LatencyMs;
             _relay = new Relay(RelayStates.Answers, latency, clock.GetTimestamp());
         }
-        else if (report.Stage <= SmtpStage.Mail)
+        else if (report is { Outcome: DeliveryOutcome.RelayFailed, Stage: <= SmtpStage.Mail })
         {
             _relay = _relay with { State = RelayStates.Away };
         }

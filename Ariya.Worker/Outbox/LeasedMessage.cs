@@ -8,7 +8,7 @@ internal sealed record LeasedMessage
     public required Guid Id { get; init; }
 
     /// <summary>Names the claim: whoever settles or renews shows it.</summary>
-    public required Guid Owner { get; init; }
+    public required Guid Owner { get; set; }
 
     public required string Kind { get; init; }
     public required string Payload { get; init; }

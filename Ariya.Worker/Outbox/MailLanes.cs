@@ -36,6 +36,7 @@ internal sealed class MailLanes(
     private string? _trouble = NotAsked;
     private long _heardAt;
     private long _opensFrom;
+    private bool _isHeld;
     private int _failedMails;
     private int _failedRounds;
 
@@ -143,6 +144,15 @@ internal sealed class MailLanes(
         }
     }
 
+    /// <summary>While nothing can be written down, no other dialogue begins: what the relay answers would be forgotten in a crash.</summary>
+    public void Hold(bool isHeld)
+    {
+        lock (_gate)
+        {
+            _isHeld = isHeld;
+        }
+    }
+
     /// <summary>Time passes: hanging dialogues are noticed, idle connections closed.</summary>
     /// <param name="isFull">The worker holds so much that a slow domain's mails may keep others out: most of them are given back.</param>
     public void Tick(bool isFull)
@@ -208,7 +218,7 @@ internal sealed class MailLanes(
 
     private void Dispatch()
     {
-        while (_trouble is null && !_abort.IsCancellationRequested && NextMail() is { } next && FreeLane(next.Value) is { } lane)
+        while (_trouble is null && !_isHeld && !_abort.IsCancellationRequested && NextMail() is { } next && FreeLane(next.Value) is { } lane)
         {
             _ready.Remove(next);
             var message = next.Value.Mail.Message;
@@ -230,7 +240,9 @@ internal sealed class MailLanes(
         for (var node = _ready.First; node is not null; node = node.Next)
         {
             var domain = node.Value.Mail.Message.Domain;
-            if (_lanes.Count(lane => lane.Mail?.Domain == domain) < _slow.Limit(domain, _lanes))
+            // Some connections are for receivers that are not slow, however many are.
+            var isKeptFree = _slow.Contains(domain) && _lanes.Count(lane => lane.Mail is { } mail && _slow.Contains(mail.Domain)) >= _slow.MostInAll;
+            if (!isKeptFree && _lanes.Count(lane => lane.Mail?.Domain == domain) < _slow.Limit(domain, _lanes))
             {
                 return node;
             }

@@ -15,6 +15,7 @@ internal sealed partial class OutboxDispatcher(
     Func<double> jitter, Signal signal, TimeProvider clock, ILogger<OutboxDispatcher> logger) : BackgroundService
 {
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan s_databasePause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_slowPause = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_stopPatience = TimeSpan.FromSeconds(15);
@@ -31,7 +32,7 @@ internal sealed partial class OutboxDispatcher(
     private bool _isWoken;
     private bool _isMoreExpected;
     private bool _isFailing;
-    private bool _isSearchingFault;
+    private int _suspects;
 
     private bool IsFull => _held.Count >= options.Value.BatchSize;
 
@@ -70,6 +71,7 @@ internal sealed partial class OutboxDispatcher(
                 lanes.GiveBack();
             }
 
+            lanes.Hold(_isFailing);
             lanes.Tick(IsFull);
             Collect();
             if ((claims == 0 || isStopping) && (_held.Count == 0 || IsTooLateToSettle()))
@@ -131,6 +133,8 @@ internal sealed partial class OutboxDispatcher(
             next = Shorter(next, options.Value.SettleAfter - clock.GetElapsedTime(_oldestReportAt));
         }
 
+        // Also when nothing is waited for: the relay is asked now and then, and idle connections are closed.
+        next = Shorter(next, s_longestWait);
         return next > TimeSpan.FromMilliseconds(1) ? next : TimeSpan.FromMilliseconds(1);
 
         static TimeSpan Shorter(TimeSpan a, TimeSpan b) => a < b ? a : b;
@@ -145,9 +149,10 @@ internal sealed partial class OutboxDispatcher(
     /// <returns>How many rows were claimed; null when the turn failed.</returns>
     private async Task<int?> TakeTurnAsync(int claim)
     {
-        // One by one while a row is searched that the database chokes on.
-        List<LeasedMessage> preparing = _isSearchingFault ? [.. _unprepared.Take(1)] : [.. _unprepared];
-        List<Settlement> settling = [.. _unsettled];
+        // One by one, and nothing with them, while a row is searched that the database chokes on.
+        List<LeasedMessage> preparing = _suspects > 0 ? [.. _unprepared.Take(1)] : [.. _unprepared];
+        List<Settlement> settling = _suspects > 0 ? [] : [.. _unsettled];
+        claim = _suspects > 0 ? 0 : claim;
         try
         {
             await using var scope = scopes.CreateAsyncScope();
@@ -159,6 +164,7 @@ internal sealed partial class OutboxDispatcher(
                 options.Value.Lease, CancellationToken.None);
             Settled(settling);
             _unprepared.RemoveRange(0, preparing.Count);
+            _suspects = Math.Max(0, _suspects - 1);
             Prepared([.. lookups.SelectMany(lookup => lookup.Finish())]);
             Claimed(claimed, claim);
             _isFailing = false;
@@ -179,12 +185,15 @@ internal sealed partial class OutboxDispatcher(
         {
             _held.Remove(settlement.Message.Id);
             metrics.Settled(settlement);
+            if (settlement.State == OutboxStates.Dead)
+            {
+                Log.Dead(logger, settlement.Message.Id, settlement.Message.Kind, settlement.Attempt?.ReplyCode ?? "no reply");
+            }
         }
     }
 
     private void Prepared(List<PreparedMail> prepared)
     {
-        _isSearchingFault &= _unprepared.Count > 0;
         foreach (var end in prepared.Select(mail => mail.End).OfType<Settlement>())
         {
             Add(end);
@@ -205,6 +214,13 @@ internal sealed partial class OutboxDispatcher(
         var more = new Dictionary<string, int>();
         foreach (var message in claimed)
         {
+            if (_held.TryGetValue(message.Id, out var held))
+            {
+                // Its lease ended while the database was away, and it is still in hand here: it goes on under the new one.
+                (held.Owner, held.GoodUntil, held.IsLost) = (message.Owner, message.GoodUntil, false);
+                continue;
+            }
+
             _held.Add(message.Id, message);
             var before = more.GetValueOrDefault(message.Domain);
             if (message.IsLate)
@@ -236,11 +252,6 @@ internal sealed partial class OutboxDispatcher(
             metrics.Attempted(message.Kind, delivery);
             heartbeat.Tell(delivery);
             var settlement = Settlement.Of(message, delivery, clock.GetUtcNow() - message.CreatedAt, jitter());
-            if (settlement.State == OutboxStates.Dead)
-            {
-                Log.Dead(logger, message.Id, message.Kind, delivery.ReplyCode ?? "no reply");
-            }
-
             Add(settlement);
         }
     }
@@ -260,17 +271,19 @@ internal sealed partial class OutboxDispatcher(
     private void TurnFailed(Exception exception, List<LeasedMessage> preparing, int settling)
     {
         _failedAt = clock.GetTimestamp();
-        // Class 22 and 23 say that values are at fault; anything else is the database's trouble and passes.
-        if (exception is PostgresException { SqlState: ['2', '2' or '3', ..] } fault && preparing.Count > 0)
+        // Class 22 and 23 say that values are at fault, and so does what does not come from the database; anything else is its trouble and passes.
+        var fault = exception is PostgresException { SqlState: ['2', '2' or '3', ..] sqlState } ? sqlState
+            : exception is NpgsqlException or TimeoutException or InvalidOperationException { InnerException: NpgsqlException } ? null
+            : exception.GetType().Name;
+        if (fault is not null && _suspects > 0)
         {
-            if (_isSearchingFault)
-            {
-                _unprepared.Remove(preparing[0]);
-                Add(PreparedMail.Fail(preparing[0], fault.SqlState).End!);
-            }
-
-            _isSearchingFault = true;
+            _suspects--;
+            _unprepared.Remove(preparing[0]);
+            Add(PreparedMail.Fail(preparing[0], fault).End!);
+            return;
         }
+
+        _suspects = fault is not null ? preparing.Count : _suspects;
 
         if (!_isFailing)
         {
@@ -297,7 +310,7 @@ internal sealed partial class OutboxDispatcher(
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Error, "The outbox cannot reach its database; trying again. To be written down: {Settling} mails, held: {Held}")]
+        [LoggerMessage(1, LogLevel.Error, "A turn of the outbox failed; trying again. To be written down: {Settling} mails, held: {Held}")]
         public static partial void TurnFailed(ILogger logger, Exception exception, int settling, int held);
 
         [LoggerMessage(2, LogLevel.Warning, "Mail {MessageId} ({Kind}) is dead: {Reply}")]

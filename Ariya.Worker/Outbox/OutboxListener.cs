@@ -25,7 +25,7 @@ internal sealed partial class OutboxListener(
             {
                 await ListenAsync(() => isFailing = false, stoppingToken);
             }
-            catch (Exception exception) when (exception is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException or IOException)
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
                 if (!isFailing)
                 {

@@ -13,6 +13,9 @@ internal sealed class SlowDomains(OutboxOptions options, TimeProvider clock)
     /// <summary>Whether a lane's dialogue goes on for so long that it does not count among the lanes that work.</summary>
     public bool IsHanging(Lane lane) => lane.IsTaken && clock.GetElapsedTime(lane.Since) >= options.SlowAfter;
 
+    /// <summary>How many lanes all slow domains may have together.</summary>
+    public int MostInAll => (2 * options.Connections) - Math.Max(1, options.Connections / 2);
+
     /// <summary>How many lanes a domain may have at once: all of them while nobody is slow.</summary>
     public int Limit(string domain, List<Lane> lanes) =>
         Contains(domain) || lanes.Exists(IsHanging) ? Math.Max(1, options.Connections / 2) : options.Connections;

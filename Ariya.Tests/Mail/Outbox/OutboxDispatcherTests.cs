@@ -84,7 +84,7 @@ public sealed class OutboxDispatcherTests(MailPostgres postgres) : OutboxRoom(po
             ids.Add(await WelcomeAsync($"p{number}@example.com"));
         }
 
-        Assert.Equal(5, await Worker().RunOnceAsync());
+        Assert.Equal(5, await Worker(settings => settings.Connections = 1).RunOnceAsync());
         var rows = await Task.WhenAll(ids.Select(RowAsync));
         Assert.Equal(2, rows.Count(row => row.State == "sent"));
         var back = rows.Where(row => row.State == "retry").ToList();
@@ -174,7 +174,7 @@ public sealed class OutboxDispatcherTests(MailPostgres postgres) : OutboxRoom(po
         }
 
         using var stop = new CancellationTokenSource();
-        var sending = Worker().RunOnceAsync(stop.Token);
+        var sending = Worker(settings => settings.Connections = 1).RunOnceAsync(stop.Token);
         await reached.Task;
         await stop.CancelAsync();
         gate.SetResult();
@@ -207,7 +207,7 @@ public sealed class OutboxDispatcherTests(MailPostgres postgres) : OutboxRoom(po
     [Fact]
     public async Task ASlowReceiverHoldsUpNobody()
     {
-        // A hundred mails for a receiver that never answers, and behind them those of everybody else.
+        // Three hundred mails for a receiver that never answers, and behind them those of everybody else.
         await WelcomesAsync(300, "slow.example");
         await WelcomesAsync(100, "brisk.example");
         await WelcomesAsync(100, "quick.example");

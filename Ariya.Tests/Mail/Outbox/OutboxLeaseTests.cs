@@ -49,6 +49,32 @@ public sealed class OutboxLeaseTests(MailPostgres postgres) : OutboxRoom(postgre
     }
 
     [Fact]
+    public async Task AMailWhoseLeaseEndedInTheHandsOfItsWorkerIsNotSentASecondTimeByIt()
+    {
+        var reached = new TaskCompletionSource();
+        var gate = new TaskCompletionSource();
+        Relay.Script = new RelayScript
+        {
+            On = moment => moment.Verb == "." && reached.TrySetResult() ? RelayReply.After(gate.Task, "250 2.0.0 taken") : null,
+        };
+        var id = await WelcomeAsync("one@example.com");
+        var worker = Worker();
+        await worker.StartAsync();
+        await reached.Task;
+        var first = await ScalarAsync<Guid>("select lease_owner from outbox_messages");
+        await MakeDueAsync(id);
+        await Wait.UntilAsync("another claim", TimeSpan.FromSeconds(30), async () =>
+            await ScalarAsync<bool>("select lease_owner <> $1 from outbox_messages", first) ? "claimed" : null);
+        var other = await WelcomeAsync("two@example.com");
+        await Wait.UntilAsync("the next mail", TimeSpan.FromSeconds(30), async () => (await RowAsync(other)).State == "sent" ? "sent" : null);
+        gate.SetResult();
+
+        await Wait.UntilAsync("the mail in hand", TimeSpan.FromSeconds(30), async () => (await RowAsync(id)).State == "sent" ? "sent" : null);
+        Assert.Equal(1, (await RowAsync(id)).Attempts);
+        Assert.Equal(["one@example.com", "two@example.com"], Relay.Accepted.Select(mail => mail.Recipient).Order());
+    }
+
+    [Fact]
     public async Task ASlowBatchIsKept()
     {
         var reached = new TaskCompletionSource();
