@@ -251,8 +251,7 @@ internal sealed partial class OutboxDispatcher(
 
             metrics.Attempted(message.Kind, delivery);
             heartbeat.Tell(delivery);
-            var settlement = Settlement.Of(message, delivery, clock.GetUtcNow() - message.CreatedAt, jitter());
-            Add(settlement);
+            Add(Settlement.Of(message, delivery, clock.GetUtcNow() - message.CreatedAt, jitter()));
         }
     }
 
@@ -271,10 +270,7 @@ internal sealed partial class OutboxDispatcher(
     private void TurnFailed(Exception exception, List<LeasedMessage> preparing, int settling)
     {
         _failedAt = clock.GetTimestamp();
-        // Class 22 and 23 say that values are at fault, and so does what does not come from the database; anything else is its trouble and passes.
-        var fault = exception is PostgresException { SqlState: ['2', '2' or '3', ..] sqlState } ? sqlState
-            : exception is NpgsqlException or TimeoutException or InvalidOperationException { InnerException: NpgsqlException } ? null
-            : exception.GetType().Name;
+        var fault = preparing.Count > 0 ? FaultOfValues(exception) : null;
         if (fault is not null && _suspects > 0)
         {
             _suspects--;
@@ -284,13 +280,19 @@ internal sealed partial class OutboxDispatcher(
         }
 
         _suspects = fault is not null ? preparing.Count : _suspects;
-
         if (!_isFailing)
         {
             _isFailing = true;
             Log.TurnFailed(logger, exception, settling, _held.Count);
         }
     }
+
+    /// <summary>
+    /// The SQLSTATE of an error that some row's values make (class 22 and 23). Anything else, a name that does not resolve too, is the
+    /// database's trouble: it passes, and no mail may die of it.
+    /// </summary>
+    internal static string? FaultOfValues(Exception exception) =>
+        exception is PostgresException { SqlState: ['2', '2' or '3', ..] sqlState } ? sqlState : null;
 
     private void Stop()
     {
