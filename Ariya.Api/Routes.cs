@@ -1,33 +1,46 @@
 using Ariya.Api.Accounts;
+using Ariya.Api.Accounts.Avatars;
 using Ariya.Api.Auth;
 using Ariya.Api.Health;
+using Ariya.Api.Http;
+using Ariya.Api.Idempotency;
+using Ariya.Api.Limits;
 using Ariya.Api.OpenApi;
 using Ariya.Api.Pages;
 using Ariya.Api.WellKnown;
+using Microsoft.AspNetCore.Mvc;
 
 namespace Ariya.Api;
 
-/// <summary>Every endpoint of the product: its path, its file and who may call it. A row without a mark needs a signed-in caller.</summary>
+/// <summary>
+/// Every endpoint of the product: its path, its file, who may call it, what limits it and whether a request may be repeated under an
+/// Idempotency-Key. A row without a mark needs a signed-in caller and draws from the limit of the API.
+/// </summary>
 internal static class Routes
 {
     public static void MapRoutes(this IEndpointRouteBuilder app)
     {
-        var api = app.MapGroup("/api/v1").RequireAuthorization().WithOperations();
+        var api = app.MapGroup("/api/v1").RequireAuthorization().Limit(LimitClass.Api).WithOperations();
+        api.AddEndpointFilter(Admission.LimitBodylessAsync);
 
         var auth = api.MapGroup("/auth").WithTags("Auth");
-        auth.MapPost("/register", Register.HandleAsync).WithName(nameof(Register)).AllowAnonymous();
-        auth.MapPost("/verify-email", VerifyEmail.HandleAsync).WithName(nameof(VerifyEmail)).AllowAnonymous();
-        auth.MapPost("/resend-verification", ResendVerification.HandleAsync).WithName(nameof(ResendVerification)).AllowAnonymous();
-        auth.MapPost("/login", Login.HandleAsync).WithName(nameof(Login)).AllowAnonymous();
-        auth.MapPost("/refresh", Refresh.HandleAsync).WithName(nameof(Refresh)).AllowAnonymous();
-        auth.MapPost("/logout", Logout.HandleAsync).WithName(nameof(Logout)).AllowAnonymous();
-        auth.MapPost("/forgot-password", ForgotPassword.HandleAsync).WithName(nameof(ForgotPassword)).AllowAnonymous();
-        auth.MapPost("/reset-password", ResetPassword.HandleAsync).WithName(nameof(ResetPassword)).AllowAnonymous();
+        auth.MapPost("/register", Register.HandleAsync).WithName(nameof(Register)).AllowAnonymous().Limit(LimitClass.Mail).Idempotent();
+        auth.MapPost("/verify-email", VerifyEmail.HandleAsync).WithName(nameof(VerifyEmail)).AllowAnonymous().Limit(LimitClass.Auth).Idempotent();
+        auth.MapPost("/resend-verification", ResendVerification.HandleAsync).WithName(nameof(ResendVerification)).AllowAnonymous().Limit(LimitClass.Mail).Idempotent();
+        auth.MapPost("/login", Login.HandleAsync).WithName(nameof(Login)).AllowAnonymous().Limit(LimitClass.Auth);
+        auth.MapPost("/refresh", Refresh.HandleAsync).WithName(nameof(Refresh)).AllowAnonymous().Limit(LimitClass.Refresh);
+        auth.MapPost("/logout", Logout.HandleAsync).WithName(nameof(Logout)).AllowAnonymous().Limit(LimitClass.Refresh);
+        auth.MapPost("/forgot-password", ForgotPassword.HandleAsync).WithName(nameof(ForgotPassword)).AllowAnonymous().Limit(LimitClass.Mail).Idempotent();
+        auth.MapPost("/reset-password", ResetPassword.HandleAsync).WithName(nameof(ResetPassword)).AllowAnonymous().Limit(LimitClass.Auth).Idempotent();
 
         var account = api.MapGroup("/account").WithTags("Account");
         account.MapGet("", GetAccount.Handle).WithName(nameof(GetAccount));
-        account.MapPatch("", UpdateAccount.HandleAsync).WithName(nameof(UpdateAccount));
-        account.MapPost("/password", ChangePassword.HandleAsync).WithName(nameof(ChangePassword));
+        account.MapPatch("", UpdateAccount.HandleAsync).WithName(nameof(UpdateAccount)).Idempotent();
+        account.MapPost("/password", ChangePassword.HandleAsync).WithName(nameof(ChangePassword)).Limit(LimitClass.Auth).Idempotent();
+        account.MapGet("/avatar", GetAvatar.HandleAsync).WithName(nameof(GetAvatar));
+        account.MapPut("/avatar", PutAvatar.HandleAsync).WithName(nameof(PutAvatar)).Limit(LimitClass.Upload).Idempotent()
+            .WithMetadata(new RequestSizeLimitAttribute(PutAvatar.MaxBytes));
+        account.MapDelete("/avatar", DeleteAvatar.HandleAsync).WithName(nameof(DeleteAvatar));
         account.MapGet("/sessions", ListSessions.HandleAsync).WithName(nameof(ListSessions));
         account.MapDelete("/sessions", EndOtherSessions.HandleAsync).WithName(nameof(EndOtherSessions));
         account.MapDelete("/sessions/{id:guid}", EndSession.HandleAsync).WithName(nameof(EndSession));

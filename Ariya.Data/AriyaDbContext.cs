@@ -1,6 +1,7 @@
 using System.Text;
 using Ariya.Data.Accounts;
 using Ariya.Data.Audit;
+using Ariya.Data.Idempotency;
 using Ariya.Data.Keys;
 using Ariya.Data.Outbox;
 using Ariya.Data.Registrations;
@@ -23,11 +24,13 @@ public sealed class AriyaDbContext(DbContextOptions<AriyaDbContext> options) : D
     public DbSet<Registration> Registrations => Set<Registration>();
     public DbSet<Account> Accounts => Set<Account>();
     public DbSet<Vendor> Vendors => Set<Vendor>();
+    public DbSet<Avatar> Avatars => Set<Avatar>();
     public DbSet<SignInFailure> SignInFailures => Set<SignInFailure>();
     public DbSet<Session> Sessions => Set<Session>();
     public DbSet<OneTimeToken> OneTimeTokens => Set<OneTimeToken>();
     public DbSet<OutboxMessage> OutboxMessages => Set<OutboxMessage>();
     public DbSet<OutboxAttempt> OutboxAttempts => Set<OutboxAttempt>();
+    public DbSet<IdempotencyKey> IdempotencyKeys => Set<IdempotencyKey>();
     public DbSet<WorkerHeartbeat> WorkerHeartbeats => Set<WorkerHeartbeat>();
     public DbSet<AuditEvent> AuditEvents => Set<AuditEvent>();
     public DbSet<AuditSeal> AuditSeals => Set<AuditSeal>();

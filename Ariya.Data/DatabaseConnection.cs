@@ -18,8 +18,9 @@ public static class DatabaseConnection
         Default("Max Auto Prepare", 100);
         Default("Auto Prepare Min Usages", 2);
         Default("No Reset On Close", true);
-        Default("Timeout", 5);
-        Default("Command Timeout", isPatient ? 0 : 10);
+        // A server whose network is gone costs a statement its own time and two of these, for the request to cancel it. More would be a hang.
+        Default("Timeout", isPatient ? 15 : 3);
+        Default("Command Timeout", isPatient ? 0 : 6);
         Default("Application Name", applicationName);
         Default("Options", isPatient
             ? "-c statement_timeout=0 -c lock_timeout=60000"

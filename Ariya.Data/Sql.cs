@@ -15,14 +15,13 @@ namespace Ariya.Data;
 public sealed class SqlText
 {
     private readonly StringBuilder _text;
+    private readonly List<(object Value, NpgsqlDbType? Type)> _values;
 
     public SqlText(int literalLength, int formattedCount)
     {
         _text = new StringBuilder(literalLength + (formattedCount * 4));
-        Parameters = new List<NpgsqlParameter>(formattedCount);
+        _values = new List<(object, NpgsqlDbType?)>(formattedCount);
     }
-
-    internal List<NpgsqlParameter> Parameters { get; }
 
     internal string Text => _text.ToString();
 
@@ -30,9 +29,14 @@ public sealed class SqlText
 
     public void AppendFormatted<T>(T value)
     {
-        Parameters.Add(value is null ? new NpgsqlParameter { Value = DBNull.Value, NpgsqlDbType = TypeOfNull(typeof(T)) } : new NpgsqlParameter { Value = value });
-        _text.Append('$').Append(Parameters.Count);
+        _values.Add(value is null ? (DBNull.Value, TypeOfNull(typeof(T))) : (value, null));
+        _text.Append('$').Append(_values.Count);
     }
+
+    /// <summary>New ones every time: a parameter belongs to one command, and a statement may be sent again.</summary>
+    internal NpgsqlParameter[] NewParameters() => [.. _values.Select(value => value.Type is { } type
+        ? new NpgsqlParameter { Value = value.Value, NpgsqlDbType = type }
+        : new NpgsqlParameter { Value = value.Value })];
 
     // A null without a type keeps a statement from being prepared, and makes it another statement than the one with a value.
     private static NpgsqlDbType TypeOfNull(Type type) => (Nullable.GetUnderlyingType(type) ?? type) switch
@@ -51,23 +55,29 @@ public sealed class SqlText
 /// <param name="Read">Called once a row.</param>
 public sealed record SqlStep(SqlText Sql, Action<NpgsqlDataReader> Read);
 
-/// <summary>Runs <see cref="SqlText"/> on the context's connection: one round trip a call, no change tracking.</summary>
+/// <summary>
+/// Runs <see cref="SqlText"/> on the context's connection: one round trip a call, no change tracking. What the database undid because it
+/// conflicted with another transaction is run again (<see cref="Conflicts"/>).
+/// </summary>
 public static class Sql
 {
     /// <summary>Runs one statement and reads its rows. A statement outside a transaction is its own commit.</summary>
     public static async Task<List<T>> QueryAsync<T>(
         this AriyaDbContext db, SqlText sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
-        await using var lease = await ConnectionLease.OpenAsync(db, cancellationToken);
-        await using var command = Command(lease.Connection, sql);
-        await using var reader = await command.ExecuteReaderAsync(CommandBehavior.Default, cancellationToken);
-        var rows = new List<T>();
-        while (await reader.ReadAsync(cancellationToken))
+        return await Conflicts.RetryAsync(db, async () =>
         {
-            rows.Add(read(reader));
-        }
+            await using var lease = await ConnectionLease.OpenAsync(db, cancellationToken);
+            await using var command = Command(lease.Connection, sql);
+            await using var reader = await command.ExecuteReaderAsync(CommandBehavior.Default, cancellationToken);
+            var rows = new List<T>();
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                rows.Add(read(reader));
+            }
 
-        return rows;
+            return rows;
+        }, cancellationToken);
     }
 
     /// <summary>Runs one statement and reads at most one row; a default value when there is none.</summary>
@@ -80,9 +90,12 @@ public static class Sql
     /// <summary>Runs one statement; the number of rows it touched.</summary>
     public static async Task<int> ExecuteAsync(this AriyaDbContext db, SqlText sql, CancellationToken cancellationToken)
     {
-        await using var lease = await ConnectionLease.OpenAsync(db, cancellationToken);
-        await using var command = Command(lease.Connection, sql);
-        return await command.ExecuteNonQueryAsync(cancellationToken);
+        return await Conflicts.RetryAsync(db, async () =>
+        {
+            await using var lease = await ConnectionLease.OpenAsync(db, cancellationToken);
+            await using var command = Command(lease.Connection, sql);
+            return await command.ExecuteNonQueryAsync(cancellationToken);
+        }, cancellationToken);
     }
 
     /// <summary>
@@ -93,20 +106,26 @@ public static class Sql
     public static async Task<List<T>> QueryBatchAsync<T>(
         this AriyaDbContext db, IReadOnlyList<SqlText> statements, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
-        var rows = new List<T>();
-        await db.BatchAsync(
-            [.. statements.Select((sql, index) => new SqlStep(sql, row =>
-            {
-                if (index == statements.Count - 1)
+        return await Conflicts.RetryAsync(db, async () =>
+        {
+            var rows = new List<T>();
+            await db.BatchAsync(
+                [.. statements.Select((sql, index) => new SqlStep(sql, row =>
                 {
-                    rows.Add(read(row));
-                }
-            }))],
-            cancellationToken);
-        return rows;
+                    if (index == statements.Count - 1)
+                    {
+                        rows.Add(read(row));
+                    }
+                }))],
+                cancellationToken);
+            return rows;
+        }, cancellationToken);
     }
 
-    /// <summary>As <see cref="QueryBatchAsync"/>, with the rows of every statement handed to its own reader.</summary>
+    /// <summary>
+    /// As <see cref="QueryBatchAsync"/>, with the rows of every statement handed to its own reader. Not repeated after a conflict:
+    /// its readers have seen rows.
+    /// </summary>
     public static async Task BatchAsync(this AriyaDbContext db, IReadOnlyList<SqlStep> steps, CancellationToken cancellationToken)
     {
         await using var lease = await ConnectionLease.OpenAsync(db, cancellationToken);
@@ -114,7 +133,7 @@ public static class Sql
         foreach (var step in steps)
         {
             var command = new NpgsqlBatchCommand(step.Sql.Text);
-            command.Parameters.AddRange(step.Sql.Parameters.ToArray());
+            command.Parameters.AddRange(step.Sql.NewParameters());
             batch.BatchCommands.Add(command);
         }
 
@@ -151,7 +170,7 @@ public static class Sql
 #pragma warning disable CA2100 // The text is made of literals of the program: SqlText turns every value into a parameter.
         var command = new NpgsqlCommand(sql.Text, connection);
 #pragma warning restore CA2100
-        command.Parameters.AddRange(sql.Parameters.ToArray());
+        command.Parameters.AddRange(sql.NewParameters());
         return command;
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Ariya.Api.Http;
+using Ariya.Api.Idempotency;
 using Ariya.Api.Outbox;
 using Ariya.Api.Passwords;
 using Ariya.Api.Problems;
@@ -22,14 +23,11 @@ public sealed record ChangePasswordRequest(string? CurrentPassword, string? NewP
 /// A stolen access token must not become a way to guess the password, so wrong ones count as they do at sign-in. The session
 /// that asks lives on; every other one ends.
 /// </summary>
-internal sealed class ChangePassword(AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, OutboxBell bell)
+internal sealed class ChangePassword(
+    AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell)
 {
-    public static Task<IResult> HandleAsync(
-        ChangePasswordRequest request, Caller caller, ClientInfo client, ChangePassword change, CancellationToken cancellationToken) =>
-        change.ChangeAsync(request, caller, client, cancellationToken);
-
-    private async Task<IResult> ChangeAsync(
-        ChangePasswordRequest request, Caller caller, ClientInfo client, CancellationToken cancellationToken)
+    public static async Task<IResult> HandleAsync(
+        ChangePasswordRequest request, Caller caller, ClientInfo client, Admission admission, ChangePassword change, CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
         var current = errors.PresentedPassword("currentPassword", request.CurrentPassword);
@@ -45,9 +43,16 @@ internal sealed class ChangePassword(AriyaDbContext db, PasswordHasher hasher, H
             return Problem.PasswordTooWeak("newPassword", reason);
         }
 
+        return await admission.RunAsync(
+            caller.Account.Id.ToString(), request, () => change.ChangeAsync(current, wanted, email!, caller, client, cancellationToken), cancellationToken);
+    }
+
+    private async Task<IResult> ChangeAsync(
+        string current, string wanted, EmailAddress email, Caller caller, ClientInfo client, CancellationToken cancellationToken)
+    {
         await hasher.EnsureReadyAsync(cancellationToken);
-        var addressKey = addressKeys.Of(email!);
-        var networkKey = addressKeys.Of(email!, client.Network);
+        var addressKey = addressKeys.Of(email);
+        var networkKey = addressKeys.Of(email, client.Network);
         var known = await LookUpAsync(caller.Account.Id, client.Network, networkKey, addressKey, cancellationToken);
         if (known is null)
         {
@@ -106,6 +111,7 @@ internal sealed class ChangePassword(AriyaDbContext db, PasswordHasher hasher, H
     private async Task<bool> ApplyAsync(
         Caller caller, string oldHash, string newHash, byte[] judgingKey, ClientInfo client, CancellationToken cancellationToken)
     {
+        await work.BeginAsync(cancellationToken);
         var changed = await db.QueryBatchAsync(
             [
                 $"select 1 from sign_in_failures where key = {judgingKey} for update",
@@ -142,7 +148,7 @@ internal sealed class ChangePassword(AriyaDbContext db, PasswordHasher hasher, H
                  """,
             ],
             row => row.GetGuid(0), cancellationToken);
-        bell.Ring();
+        work.WhenCommitted(bell.Ring);
         return changed.Count == 1;
     }
 

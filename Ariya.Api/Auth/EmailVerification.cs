@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using Ariya.Api.Http;
+using Ariya.Api.Idempotency;
 using Ariya.Api.Outbox;
 using Ariya.Api.Passwords;
 using Ariya.Data;
@@ -33,7 +34,7 @@ internal sealed record VerificationLook(VerificationResult Result, string Masked
 /// of registration k and no other, so that nobody ends up with credentials that somebody else chose.
 /// </summary>
 internal sealed class EmailVerification(
-    AriyaDbContext db, PasswordHasher hasher, HashGate gate, OneTimeTokenKeys tokenKeys, AddressKeys addressKeys, OutboxBell bell)
+    AriyaDbContext db, PasswordHasher hasher, HashGate gate, OneTimeTokenKeys tokenKeys, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell)
 {
     private const int MaxCodeAttempts = 5;
 
@@ -207,6 +208,7 @@ internal sealed class EmailVerification(
     private async Task<VerificationResult> ConsumeAsync(
         FoundToken found, bool isPasswordProven, ClientInfo client, CancellationToken cancellationToken)
     {
+        await work.BeginAsync(cancellationToken);
         var outcome = await db.QueryBatchAsync(
             [
                 $"select pg_advisory_xact_lock(hashtextextended({found.Address}, 0))",
@@ -250,7 +252,7 @@ internal sealed class EmailVerification(
                  """,
             ],
             row => (Created: row.Get<long>("created"), Existed: row.Get<bool>("existed"), IsContested: row.Get<bool>("is_contested")), cancellationToken);
-        bell.Ring();
+        work.WhenCommitted(bell.Ring);
         // Otherwise somebody was faster between the look and the update: another press of the button, or the clock.
         return outcome[0] switch
         {

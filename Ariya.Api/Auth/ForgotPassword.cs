@@ -1,7 +1,5 @@
 using Ariya.Api.Http;
-using Ariya.Api.Outbox;
 using Ariya.Api.Problems;
-using Ariya.Data;
 using Ariya.Data.Audit;
 using Ariya.Data.Outbox;
 
@@ -17,7 +15,7 @@ internal static class ForgotPassword
 
     /// <summary>202 for any address. The account, if there is one, is not touched until the link is used.</summary>
     public static async Task<IResult> HandleAsync(
-        ForgotPasswordRequest request, ClientInfo client, AriyaDbContext db, AddressKeys addressKeys, OutboxBell bell, CancellationToken cancellationToken)
+        ForgotPasswordRequest request, ClientInfo client, Admission admission, MailRequests mails, CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
         if (errors.Email("email", request.Email) is not { } email)
@@ -25,9 +23,10 @@ internal static class ForgotPassword
             return Problem.Validation(errors);
         }
 
-        await db.RequestMailAsync(
-            MailKinds.PasswordReset, s_deliverWithin, AuditKinds.ResetRequested, email, addressKeys.Of(email), client, cancellationToken);
-        bell.Ring();
-        return TypedResults.Accepted((string?)null);
+        return await admission.RunAsync(email.Canonical, request, async () =>
+        {
+            await mails.RequestAsync(MailKinds.PasswordReset, s_deliverWithin, AuditKinds.ResetRequested, email, client, cancellationToken);
+            return TypedResults.Accepted((string?)null);
+        }, cancellationToken);
     }
 }

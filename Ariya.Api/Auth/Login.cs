@@ -23,12 +23,11 @@ public sealed record LoginRequest(string? Email, string? Password);
 /// the account or for nobody, one more while a registration waits for its mailbox. A known and an unknown address cost the same.
 /// </summary>
 internal sealed class Login(
-    AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, SessionTokens sessionTokens, IOptions<SessionLifetimeOptions> options)
+    AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, SessionTokens sessionTokens, ProfileCache profiles,
+    IOptions<SessionLifetimeOptions> options)
 {
-    public static Task<IResult> HandleAsync(LoginRequest request, ClientInfo client, Login login, CancellationToken cancellationToken) =>
-        login.SignInAsync(request, client, cancellationToken);
-
-    private async Task<IResult> SignInAsync(LoginRequest request, ClientInfo client, CancellationToken cancellationToken)
+    public static async Task<IResult> HandleAsync(
+        LoginRequest request, ClientInfo client, Admission admission, Login login, CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
         var email = errors.Email("email", request.Email);
@@ -38,6 +37,11 @@ internal sealed class Login(
             return Problem.Validation(errors);
         }
 
+        return await admission.RunAsync(email.Canonical, request, () => login.SignInAsync(email, password, client, cancellationToken), cancellationToken);
+    }
+
+    private async Task<IResult> SignInAsync(EmailAddress email, string password, ClientInfo client, CancellationToken cancellationToken)
+    {
         await hasher.EnsureReadyAsync(cancellationToken);
         var known = (await LookUpAsync(email, client, cancellationToken))!;
         bool isPassword, isRegistrationPassword;
@@ -82,7 +86,7 @@ internal sealed class Login(
         var networkKey = addressKeys.Of(email, client.Network);
         return db.QueryFirstAsync(
             $"""
-             select a.id, a.email, a.first_name, a.last_name, a.roles, a.locale, a.password_hash, a.status, a.auth_epoch,
+             select a.id, a.email, a.first_name, a.last_name, a.roles, a.locale, a.password_hash, a.status, a.auth_epoch, a.version,
                     v.business_name, v.category, r.password_hash as registration_hash, k.is_known_network,
                     case when f.failures >= {SignInDelay.DisableAtFailure} then {SignInDelay.DisabledRetryAfter}
                          when f.delayed_until > clock_timestamp() then ceil(extract(epoch from f.delayed_until - clock_timestamp()))::int
@@ -106,7 +110,7 @@ internal sealed class Login(
              """,
             row => new Known(
                 row.GetNullable<string>("password_hash") is null ? null : AccountBody.Read(row), row.GetNullable<string>("password_hash"),
-                row.GetNullable<string>("status"), row.GetNullable<int>("auth_epoch"), row.GetNullable<string>("registration_hash"),
+                row.GetNullable<string>("status"), row.GetNullable<int>("auth_epoch"), row.GetNullable<int>("version"), row.GetNullable<string>("registration_hash"),
                 row.Get<bool>("is_known_network") ? networkKey : null, addressKey, row.Get<int>("address_delay"), row.Get<int>("network_delay")),
             cancellationToken);
     }
@@ -164,6 +168,8 @@ internal sealed class Login(
             await RehashAsync(account.Id, known.PasswordHash!, betterHash, client, cancellationToken);
         }
 
+        // Its next request is most often for the account, perhaps to another instance.
+        profiles.Keep(account, known.Version);
         return TypedResults.Ok(await sessionTokens.CreateAsync(session, account, cancellationToken));
     }
 
@@ -180,7 +186,7 @@ internal sealed class Login(
 
     /// <param name="NetworkKey">The counter of this network, if the account signed in from it lately.</param>
     private sealed record Known(
-        AccountBody? Account, string? PasswordHash, string? Status, int AuthEpoch, string? RegistrationHash, byte[]? NetworkKey, byte[] AddressKey,
+        AccountBody? Account, string? PasswordHash, string? Status, int AuthEpoch, int Version, string? RegistrationHash, byte[]? NetworkKey, byte[] AddressKey,
         int AddressDelay, int NetworkDelay)
     {
         public byte[][] FailureKeys => NetworkKey is null ? [AddressKey] : [NetworkKey, AddressKey];

@@ -2,7 +2,6 @@ using Ariya.Api.Http;
 using Ariya.Api.Sessions;
 using Ariya.Data;
 using Ariya.Data.Audit;
-using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Ariya.Api.Auth;
 
@@ -13,10 +12,17 @@ public sealed record LogoutRequest(string? RefreshToken);
 internal static class Logout
 {
     /// <summary>Ends the session of the token. Always 204: somebody who signs out has nothing to learn or to fear.</summary>
-    public static async Task<NoContent> HandleAsync(
-        LogoutRequest request, ClientInfo client, RefreshTokens refreshTokens, AriyaDbContext db, CancellationToken cancellationToken)
+    public static Task<IResult> HandleAsync(
+        LogoutRequest request, ClientInfo client, Admission admission, RefreshTokens refreshTokens, AriyaDbContext db, CancellationToken cancellationToken)
     {
-        if (refreshTokens.Read(request.RefreshToken) is { } presented)
+        return admission.RunAsync(
+            request.RefreshToken ?? "", request, () => EndAsync(refreshTokens.Read(request.RefreshToken), client, db, cancellationToken), cancellationToken);
+    }
+
+    private static async Task<IResult> EndAsync(
+        PresentedRefreshToken? presented, ClientInfo client, AriyaDbContext db, CancellationToken cancellationToken)
+    {
+        if (presented is not null)
         {
             await db.ExecuteAsync(
                 $"""

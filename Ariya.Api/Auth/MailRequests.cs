@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Ariya.Api.Http;
+using Ariya.Api.Idempotency;
+using Ariya.Api.Outbox;
 using Ariya.Data;
 using Ariya.Data.Accounts;
 
@@ -10,21 +12,22 @@ namespace Ariya.Api.Auth;
 /// Writes that somebody asked for a mail to an address. Nothing is looked up: the statement is the same for any address, and the
 /// worker finds out whether there is anybody to send to.
 /// </summary>
-internal static class MailRequests
+internal sealed class MailRequests(AriyaDbContext db, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell)
 {
-    public static Task RequestMailAsync(
-        this AriyaDbContext db, string mailKind, TimeSpan deliverWithin, string auditKind, EmailAddress email, byte[] addressKey, ClientInfo client,
-        CancellationToken cancellationToken)
+    public async Task RequestAsync(
+        string mailKind, TimeSpan deliverWithin, string auditKind, EmailAddress email, ClientInfo client, CancellationToken cancellationToken)
     {
-        return db.ExecuteAsync(
+        await work.BeginAsync(cancellationToken);
+        await db.ExecuteAsync(
             $"""
              with m as (
                insert into outbox_messages (id, mail_id, kind, recipient, deliver_before, traceparent, salt)
                values ({Guid.CreateVersion7()}, {Guid.CreateVersion7()}, {mailKind}, {email.Canonical}, clock_timestamp() + {deliverWithin},
                        {Activity.Current?.Id}, {RandomNumberGenerator.GetBytes(16)}))
              insert into audit_events (id, kind, address_key, network, user_agent)
-             values ({Guid.CreateVersion7()}, {auditKind}, {addressKey}, {client.Network}, {client.UserAgent})
+             values ({Guid.CreateVersion7()}, {auditKind}, {addressKeys.Of(email)}, {client.Network}, {client.UserAgent})
              """,
             cancellationToken);
+        work.WhenCommitted(bell.Ring);
     }
 }

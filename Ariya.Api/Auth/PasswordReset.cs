@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Ariya.Api.Http;
+using Ariya.Api.Idempotency;
 using Ariya.Api.Outbox;
 using Ariya.Api.Passwords;
 using Ariya.Data;
@@ -30,7 +31,8 @@ internal sealed record ResetOutcome(ResetResult Result, string? Reason = null);
 /// Sets a new password with a mailed token. In one commit: the token is used, the password is new, every session and every other
 /// token of the account is over, and the owner is told. It signs nobody in.
 /// </summary>
-internal sealed class PasswordReset(AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, OutboxBell bell)
+internal sealed class PasswordReset(
+    AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell)
 {
     /// <summary>What a token would do, without doing it, and the masked address it is for.</summary>
     public async Task<(ResetResult Result, string MaskedEmail)> LookAsync(string? token, CancellationToken cancellationToken)
@@ -115,6 +117,7 @@ internal sealed class PasswordReset(AriyaDbContext db, PasswordHasher hasher, Ha
         FoundToken found, EmailAddress email, string passwordHash, ClientInfo client, CancellationToken cancellationToken)
     {
         var addressKey = addressKeys.Of(email);
+        await work.BeginAsync(cancellationToken);
         var used = await db.QueryBatchAsync(
             [
                 $"select 1 from sign_in_failures where address_key = {addressKey} order by key for update",
@@ -154,7 +157,7 @@ internal sealed class PasswordReset(AriyaDbContext db, PasswordHasher hasher, Ha
                  """,
             ],
             row => row.GetGuid(0), cancellationToken);
-        bell.Ring();
+        work.WhenCommitted(bell.Ring);
         return used.Count == 1 ? ResetResult.Done : ResetResult.Used;
     }
 

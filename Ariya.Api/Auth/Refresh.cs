@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Ariya.Api.Accounts;
 using Ariya.Api.Http;
+using Ariya.Api.Idempotency;
 using Ariya.Api.Problems;
 using Ariya.Api.Sessions;
 using Ariya.Data;
@@ -24,31 +25,30 @@ internal sealed partial class Refresh(
     AriyaDbContext db, RefreshTokens refreshTokens, SessionTokens sessionTokens, IOptions<SessionLifetimeOptions> options, TimeProvider clock,
     SessionMetrics metrics, ILogger<Refresh> logger)
 {
-    private const int MaxIdempotencyKeyLength = 255;
-
     // Long enough for the answer to reach a second tab; a phone that lost the answer repeats with its Idempotency-Key instead.
     private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_keyedGrace = TimeSpan.FromHours(24);
 
     public static Task<IResult> HandleAsync(
-        RefreshRequest request, HttpRequest http, ClientInfo client, Refresh refresh, CancellationToken cancellationToken) =>
-        refresh.RefreshAsync(request, http.Headers["Idempotency-Key"].ToString(), client, cancellationToken);
-
-    private async Task<IResult> RefreshAsync(RefreshRequest request, string idempotencyKey, ClientInfo client, CancellationToken cancellationToken)
+        RefreshRequest request, HttpRequest http, ClientInfo client, Admission admission, Refresh refresh, CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
         errors.Required("refreshToken", request.RefreshToken);
-        if (idempotencyKey.Length > MaxIdempotencyKeyLength || idempotencyKey.Any(letter => letter is <= ' ' or > '~'))
+        var idempotencyKey = http.Headers[RequestKeys.Header].ToString();
+        if (idempotencyKey.Length > 0 && !RequestKeys.IsKey(idempotencyKey))
         {
-            errors.Add("Idempotency-Key", $"Use 1 to {MaxIdempotencyKeyLength} visible ASCII characters.");
+            errors.Add(RequestKeys.Header, RequestKeys.Rule);
         }
 
-        if (errors.Any)
-        {
-            return Problem.Validation(errors);
-        }
+        return errors.Any
+            ? Task.FromResult<IResult>(Problem.Validation(errors))
+            : admission.RunAsync(
+                request.RefreshToken!, request, () => refresh.ExchangeAsync(request.RefreshToken!, idempotencyKey, client, cancellationToken), cancellationToken);
+    }
 
-        if (refreshTokens.Read(request.RefreshToken) is not { } presented)
+    private async Task<IResult> ExchangeAsync(string refreshToken, string idempotencyKey, ClientInfo client, CancellationToken cancellationToken)
+    {
+        if (refreshTokens.Read(refreshToken) is not { } presented)
         {
             return Problem.SessionEnded();
         }

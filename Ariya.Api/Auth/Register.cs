@@ -2,10 +2,12 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Ariya.Api.Accounts;
 using Ariya.Api.Http;
+using Ariya.Api.Idempotency;
 using Ariya.Api.Outbox;
 using Ariya.Api.Passwords;
 using Ariya.Api.Problems;
 using Ariya.Data;
+using Ariya.Data.Accounts;
 using Ariya.Data.Audit;
 using Ariya.Data.Outbox;
 
@@ -19,16 +21,16 @@ namespace Ariya.Api.Auth;
 /// <param name="Vendor">Present when a business registers.</param>
 public sealed record RegisterRequest(string? Email, string? Password, string? FirstName, string? LastName, VendorBody? Vendor);
 
-internal static class Register
+/// <summary>The statements and the one hash are the same for a free and a taken address; the worker decides which mail goes out.</summary>
+internal sealed class Register(
+    AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell)
 {
     /// <summary>
     /// Asks for an account. The answer is the same for a free and a taken address; a mail follows. An equal request within ten minutes
     /// is the same registration and sends no second mail.
     /// </summary>
-    // The statements and the one hash are the same too; the worker decides which mail goes out.
     public static async Task<IResult> HandleAsync(
-        RegisterRequest request, ClientInfo client, AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, OutboxBell bell,
-        CancellationToken cancellationToken)
+        RegisterRequest request, ClientInfo client, Admission admission, Register register, CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
         var email = errors.Email("email", request.Email);
@@ -47,6 +49,13 @@ internal static class Register
             return Problem.PasswordTooWeak("password", reason);
         }
 
+        var wanted = new Wanted(email, password, firstName, lastName, businessName, category);
+        return await admission.RunAsync(email.Canonical, request, () => register.WriteAsync(wanted, client, cancellationToken), cancellationToken);
+    }
+
+    private async Task<IResult> WriteAsync(Wanted wanted, ClientInfo client, CancellationToken cancellationToken)
+    {
+        var (email, password, firstName, lastName, businessName, category) = wanted;
         await hasher.EnsureReadyAsync(cancellationToken);
         string passwordHash;
         using (var place = await gate.EnterAsync(client.Network, cancellationToken))
@@ -61,6 +70,7 @@ internal static class Register
 
         var id = Guid.CreateVersion7();
         var fingerprint = addressKeys.Fingerprint(email.Canonical, password, firstName, lastName, businessName, category);
+        await work.BeginAsync(cancellationToken);
         // Waits for a link of this address that is being used just now, so that its judgement of how many registrations there are holds.
         await db.QueryBatchAsync(
             [
@@ -88,7 +98,9 @@ internal static class Register
                  """,
             ],
             row => row.GetGuid(0), cancellationToken);
-        bell.Ring();
+        work.WhenCommitted(bell.Ring);
         return TypedResults.Accepted((string?)null);
     }
+
+    private sealed record Wanted(EmailAddress Email, string Password, string FirstName, string LastName, string? BusinessName, string? Category);
 }

@@ -1,7 +1,5 @@
 using Ariya.Api.Http;
-using Ariya.Api.Outbox;
 using Ariya.Api.Problems;
-using Ariya.Data;
 using Ariya.Data.Audit;
 using Ariya.Data.Outbox;
 
@@ -17,7 +15,7 @@ internal static class ResendVerification
 
     /// <summary>202 for any address. Links of earlier mails stay good until one is used.</summary>
     public static async Task<IResult> HandleAsync(
-        ResendVerificationRequest request, ClientInfo client, AriyaDbContext db, AddressKeys addressKeys, OutboxBell bell, CancellationToken cancellationToken)
+        ResendVerificationRequest request, ClientInfo client, Admission admission, MailRequests mails, CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
         if (errors.Email("email", request.Email) is not { } email)
@@ -25,9 +23,11 @@ internal static class ResendVerification
             return Problem.Validation(errors);
         }
 
-        await db.RequestMailAsync(
-            MailKinds.VerificationAgain, s_deliverWithin, AuditKinds.VerificationRequested, email, addressKeys.Of(email), client, cancellationToken);
-        bell.Ring();
-        return TypedResults.Accepted((string?)null);
+        return await admission.RunAsync(email.Canonical, request, async () =>
+        {
+            await mails.RequestAsync(
+                MailKinds.VerificationAgain, s_deliverWithin, AuditKinds.VerificationRequested, email, client, cancellationToken);
+            return TypedResults.Accepted((string?)null);
+        }, cancellationToken);
     }
 }

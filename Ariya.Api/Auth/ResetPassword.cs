@@ -12,7 +12,7 @@ public sealed record ResetPasswordRequest(string? Token, string? Password);
 internal static class ResetPassword
 {
     public static async Task<IResult> HandleAsync(
-        ResetPasswordRequest request, ClientInfo client, PasswordReset reset, CancellationToken cancellationToken)
+        ResetPasswordRequest request, ClientInfo client, Admission admission, PasswordReset reset, CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
         errors.Required("token", request.Token);
@@ -22,7 +22,13 @@ internal static class ResetPassword
             return Problem.Validation(errors);
         }
 
-        var outcome = await reset.ResetAsync(request.Token, password, client, cancellationToken);
+        return await admission.RunAsync(request.Token!, request, () => SetAsync(request.Token, password, client, reset, cancellationToken), cancellationToken);
+    }
+
+    private static async Task<IResult> SetAsync(
+        string? token, string password, ClientInfo client, PasswordReset reset, CancellationToken cancellationToken)
+    {
+        var outcome = await reset.ResetAsync(token, password, client, cancellationToken);
         return outcome.Result switch
         {
             ResetResult.Done => TypedResults.NoContent(),

@@ -18,7 +18,7 @@ public sealed record VerifyEmailResponse(string Status);
 internal static class VerifyEmail
 {
     public static async Task<IResult> HandleAsync(
-        VerifyEmailRequest request, ClientInfo client, EmailVerification verification, CancellationToken cancellationToken)
+        VerifyEmailRequest request, ClientInfo client, Admission admission, EmailVerification verification, CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
         var password = request.Password is null ? null : errors.PresentedPassword("password", request.Password);
@@ -35,9 +35,13 @@ internal static class VerifyEmail
             return Problem.Validation(errors);
         }
 
-        var result = isCode
+        return await admission.RunAsync(email?.Canonical ?? request.Token!, request, async () => Answer(isCode, isCode
             ? await verification.VerifyCodeAsync(email!, request.Code!, password, client, cancellationToken)
-            : await verification.VerifyAsync(request.Token, password, client, cancellationToken);
+            : await verification.VerifyAsync(request.Token, password, client, cancellationToken)), cancellationToken);
+    }
+
+    private static IResult Answer(bool isCode, VerificationResult result)
+    {
         return result switch
         {
             VerificationResult.Verified => TypedResults.Ok(new VerifyEmailResponse("verified")),

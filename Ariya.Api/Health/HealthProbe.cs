@@ -1,5 +1,5 @@
+using Ariya.Api.Limits;
 using Ariya.Data;
-using StackExchange.Redis;
 
 namespace Ariya.Api.Health;
 
@@ -14,26 +14,27 @@ internal sealed partial class HealthProbe : BackgroundService
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(700);
     private static readonly TimeSpan s_greatestAge = TimeSpan.FromSeconds(2);
 
-    // The client's calls never end by themselves.
-    private static readonly TimeSpan s_redisTimeout = TimeSpan.FromSeconds(5);
+    private static readonly Bucket s_redisQuestion = new("health", "ariya:health", int.MaxValue, TimeSpan.FromSeconds(1), IsShown: false, Counted.Always);
 
     private readonly IServiceProvider _services;
+    private readonly SharedCounter _counter;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
     private readonly Question<WorkerNews> _database;
-    private readonly Question<TimeSpan> _redis;
+    private readonly Question<bool> _redis;
     private readonly long _startedAt;
     private TaskCompletionSource _nextReading = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile Reading? _last;
 
-    public HealthProbe(IServiceProvider services, TimeProvider clock, ILogger<HealthProbe> logger)
+    public HealthProbe(IServiceProvider services, SharedCounter counter, TimeProvider clock, ILogger<HealthProbe> logger)
     {
         _services = services;
+        _counter = counter;
         _clock = clock;
         _logger = logger;
         _startedAt = clock.GetTimestamp();
         _database = new Question<WorkerNews>(AskDatabaseAsync, clock);
-        _redis = new Question<TimeSpan>(AskRedisAsync, clock);
+        _redis = new Question<bool>(AskRedisAsync, clock);
     }
 
     public TimeSpan Uptime => _clock.GetElapsedTime(_startedAt);
@@ -97,9 +98,9 @@ internal sealed partial class HealthProbe : BackgroundService
         return news!;
     }
 
-    // Away from this thread: who asks for the client first waits for its connection.
-    private Task<TimeSpan> AskRedisAsync() => Task.Run(() =>
-        _services.GetRequiredService<IConnectionMultiplexer>().GetDatabase().PingAsync().WaitAsync(s_redisTimeout, _clock));
+    // With what the limits ask of it, a write: one that is full or read-only does not count.
+    private async Task<bool> AskRedisAsync() =>
+        await _counter.SpendAsync([s_redisQuestion]) is not null ? true : throw new TimeoutException("Redis does not answer.");
 
     private sealed record Reading(long StartedAt, HealthChecksBody Checks);
 

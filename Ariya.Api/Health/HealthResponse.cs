@@ -29,7 +29,7 @@ public sealed record HealthChecksBody(ServerHealth Database, ServerHealth Redis,
 
     /// <param name="database">The database's answer with what the worker wrote; null without one.</param>
     /// <param name="redis">The answer of Redis; null without one.</param>
-    internal static HealthChecksBody Judge(Answer<WorkerNews>? database, Answer<TimeSpan>? redis)
+    internal static HealthChecksBody Judge(Answer<WorkerNews>? database, Answer<bool>? redis)
     {
         var worker = database?.Value;
         var isBeating = worker?.AgeSeconds is { } age && age <= WorkerNews.Stale.TotalSeconds;

@@ -5,21 +5,34 @@ using Microsoft.AspNetCore.HttpOverrides;
 
 namespace Ariya.Api.Http;
 
-/// <summary>Who calls, as it may be kept: a network prefix instead of an address, a shortened user agent.</summary>
-internal sealed record ClientInfo(string Network, string UserAgent)
+/// <summary>Who calls.</summary>
+/// <param name="Host">The IPv4 address, or the /64 that one IPv6 subscriber has: for counting, never kept or logged.</param>
+/// <param name="Network">As it may be kept: /24 of an IPv4 address, /48 of an IPv6 one.</param>
+/// <param name="UserAgent">Shortened.</param>
+internal sealed record ClientInfo(string Host, string Network, string UserAgent)
 {
     private const int MaxUserAgentLength = 200;
 
-    public static ValueTask<ClientInfo> BindAsync(HttpContext context)
+    public static ValueTask<ClientInfo> BindAsync(HttpContext context) => ValueTask.FromResult(Of(context));
+
+    public static ClientInfo Of(HttpContext context)
     {
+        if (context.Features.Get<ClientInfo>() is { } known)
+        {
+            return known;
+        }
+
         var agent = context.Request.Headers.UserAgent.ToString();
         // By code points: half a character cannot be stored.
         var printable = string.Concat(agent.EnumerateRunes().Where(rune => !Rune.IsControl(rune)).Take(MaxUserAgentLength));
-        return ValueTask.FromResult(new ClientInfo(Prefix(context.Connection.RemoteIpAddress), printable));
+        var address = context.Connection.RemoteIpAddress;
+        var client = new ClientInfo(Prefix(address, 4, 8), Prefix(address, 3, 6), printable);
+        context.Features.Set(client);
+        return client;
     }
 
-    /// <summary>/24 of an IPv4 address, /48 of an IPv6 one; a mapped IPv4 address is an IPv4 address.</summary>
-    private static string Prefix(IPAddress? address)
+    /// <summary>The first bytes of an address; a mapped IPv4 address is an IPv4 address.</summary>
+    private static string Prefix(IPAddress? address, int bytesOfV4, int bytesOfV6)
     {
         if (address is null)
         {
@@ -33,12 +46,13 @@ internal sealed record ClientInfo(string Network, string UserAgent)
 
         var isV4 = address.AddressFamily == AddressFamily.InterNetwork;
         var bytes = address.GetAddressBytes();
-        bytes.AsSpan(isV4 ? 3 : 6).Clear();
-        return $"{new IPAddress(bytes)}/{(isV4 ? 24 : 48)}";
+        var kept = isV4 ? bytesOfV4 : bytesOfV6;
+        bytes.AsSpan(kept).Clear();
+        return $"{new IPAddress(bytes)}/{kept * 8}";
     }
 }
 
-internal static class ClientNetworks
+internal static partial class ClientNetworks
 {
     /// <summary>
     /// Only the proxies in <c>Proxies:Networks</c> (CIDR, comma separated) may name the client's address; without that
@@ -51,6 +65,8 @@ internal static class ClientNetworks
         builder.Services.Configure<ForwardedHeadersOptions>(options =>
         {
             options.ForwardedHeaders = networks.Length > 0 ? ForwardedHeaders.XForwardedFor : ForwardedHeaders.None;
+            // As many proxies as are known, from the last one back.
+            options.ForwardLimit = null;
             options.KnownProxies.Clear();
             options.KnownIPNetworks.Clear();
             foreach (var network in networks)
@@ -58,5 +74,35 @@ internal static class ClientNetworks
                 options.KnownIPNetworks.Add(System.Net.IPNetwork.Parse(network));
             }
         });
+    }
+
+    /// <summary>Takes the client's address from the proxies that may name it, and says once when another one tries.</summary>
+    public static void UseClientNetworks(this WebApplication app)
+    {
+        app.UseForwardedHeaders();
+        var isTold = 0;
+        app.Use((context, next) =>
+        {
+            // What is left of the header came from somebody who may not name addresses. A proxy in front is most often in a private network.
+            if (context.Request.Headers.ContainsKey("X-Forwarded-For") && IsPrivate(context.Connection.RemoteIpAddress)
+                && Interlocked.Exchange(ref isTold, 1) == 0)
+            {
+                Log.UnknownProxy(app.Logger);
+            }
+
+            return next(context);
+        });
+    }
+
+    private static bool IsPrivate(IPAddress? address) => address is not null
+        && (IPAddress.IsLoopback(address) || address.IsIPv6UniqueLocal
+            || (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).GetAddressBytes() is [10, ..] or [172, >= 16 and < 32, ..] or [192, 168, ..]);
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Warning,
+            "A request from a private network names its client with X-Forwarded-For and is not believed: everybody behind that proxy is one "
+            + "network to the limits. If the proxy is yours, name its network in Proxies__Networks")]
+        public static partial void UnknownProxy(ILogger logger);
     }
 }

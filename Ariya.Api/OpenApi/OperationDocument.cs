@@ -1,6 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Ariya.Api.Idempotency;
+using Ariya.Api.Limits;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.OpenApi;
@@ -16,6 +18,19 @@ internal sealed class OperationDocument(IOptions<JsonOptions> json) : IOpenApiOp
     private static readonly string[] s_ofSignedIn = ["401 unauthenticated"];
     private static readonly string[] s_ofBodies =
         ["400 validation_failed", "400 malformed_json", "413 payload_too_large", "415 unsupported_media_type"];
+    private static readonly string[] s_ofLimited = ["429 rate_limited"];
+    private static readonly string[] s_ofIdempotent = ["409 idempotency_in_flight", "422 idempotency_key_reused"];
+
+    private static readonly (string Name, string Meaning)[] s_limitHeaders =
+    [
+        ("RateLimit-Policy", "The limits of this route: permits (q) in seconds (w). draft-ietf-httpapi-ratelimit-headers."),
+        ("RateLimit", "What is left of them (r), and the seconds until there is more (t)."),
+        ("X-RateLimit-Limit", "Permits of the limit that has the least left."),
+        ("X-RateLimit-Remaining", "What is left of it."),
+        ("X-RateLimit-Reset", "When there is more of it, in seconds since 1970."),
+    ];
+    private static readonly (string Name, string Meaning) s_idempotencyKey = (RequestKeys.Header,
+        "1 to 255 visible ASCII characters, new for every request. The same request again with the key within 24 hours gets the same answer, marked Idempotent-Replayed.");
 
     private readonly JsonSerializerOptions _json =
         new(json.Value.SerializerOptions) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
@@ -37,7 +52,9 @@ internal sealed class OperationDocument(IOptions<JsonOptions> json) : IOpenApiOp
                 new OpenApiExample { Value = JsonSerializer.SerializeToNode(example.Body, example.Body.GetType(), _json) });
         }
 
-        foreach (var (name, meaning) in known.RequestHeaders)
+        var isLimited = metadata.OfType<Limited>().Any();
+        var isIdempotent = metadata.OfType<Idempotent>().Any();
+        foreach (var (name, meaning) in known.RequestHeaders.Concat(isIdempotent ? [s_idempotencyKey] : []))
         {
             (operation.Parameters ??= []).Add(new OpenApiParameter
             {
@@ -49,14 +66,26 @@ internal sealed class OperationDocument(IOptions<JsonOptions> json) : IOpenApiOp
         }
 
         operation.Responses ??= [];
-        foreach (var success in operation.Responses.Values.OfType<OpenApiResponse>().Where(_ => known.ResponseHeaders.Length > 0))
+        if (known.RequestTypes.Length > 0)
         {
-            success.Headers = known.ResponseHeaders.ToDictionary(header => header.Name, IOpenApiHeader (header) => Header(header.Meaning));
+            operation.RequestBody = new OpenApiRequestBody { Required = true, Content = Binary(known.RequestTypes) };
+        }
+
+        if (known.SuccessTypes.Length > 0)
+        {
+            ((OpenApiResponse)operation.Responses["200"]).Content = Binary(known.SuccessTypes);
+        }
+
+        var responseHeaders = known.ResponseHeaders.Concat(isLimited ? s_limitHeaders : []).ToList();
+        foreach (var success in operation.Responses.Values.OfType<OpenApiResponse>().Where(_ => responseHeaders.Count > 0))
+        {
+            success.Headers = responseHeaders.ToDictionary(header => header.Name, IOpenApiHeader (header) => Header(header.Meaning));
         }
 
         string[] problems =
         [
-            .. operation.RequestBody is null ? [] : s_ofBodies, .. isAnonymous ? [] : s_ofSignedIn, .. known.Problems, .. s_ofEvery,
+            .. operation.RequestBody is null || known.RequestTypes.Length > 0 ? [] : s_ofBodies, .. isAnonymous ? [] : s_ofSignedIn, .. known.Problems, .. isIdempotent ? s_ofIdempotent : [],
+            .. isLimited ? s_ofLimited : [], .. s_ofEvery,
         ];
         foreach (var byStatus in problems.GroupBy(problem => problem[..3]).Where(group => !operation.Responses.ContainsKey(group.Key)))
         {
@@ -94,6 +123,8 @@ internal sealed class OperationDocument(IOptions<JsonOptions> json) : IOpenApiOp
             },
         },
     };
+
+    private static Dictionary<string, OpenApiMediaType> Binary(string[] types) => types.ToDictionary(type => type, _ => new OpenApiMediaType());
 
     private static OpenApiHeader Header(string meaning, JsonSchemaType type = JsonSchemaType.String) =>
         new() { Description = meaning, Schema = new OpenApiSchema { Type = type } };

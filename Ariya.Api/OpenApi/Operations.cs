@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using Ariya.Api.Accounts;
+using Ariya.Api.Accounts.Avatars;
 using Ariya.Api.Auth;
 using Ariya.Api.Sessions;
 
@@ -10,6 +11,12 @@ internal sealed record Operation
 {
     /// <summary>The status of success and its body, where the handler's return type does not name them.</summary>
     public (int Status, Type? Body)? Success { get; init; }
+
+    /// <summary>Media types of the body, where it is not JSON.</summary>
+    public string[] RequestTypes { get; init; } = [];
+
+    /// <summary>Media types of the answer to a success, where it is not JSON.</summary>
+    public string[] SuccessTypes { get; init; } = [];
 
     /// <summary>Refusals of this endpoint, as status and code. <see cref="OperationDocument"/> adds those that its kind has.</summary>
     public string[] Problems { get; init; } = [];
@@ -35,6 +42,7 @@ internal static class Operations
     private const string Token = "the value after token= in the mailed link";
     private const string RefreshToken = "the newest refreshToken of this session";
     private static readonly VendorBody s_vendor = new("Analytical Engines", "software");
+    private static readonly string[] s_pictures = ["image/png", "image/jpeg", "image/webp"];
     private static readonly (string, string) s_etag = ("ETag", "The version of the account, for If-Match.");
 
     /// <summary>By endpoint name, in the order of Routes.cs.</summary>
@@ -124,6 +132,22 @@ internal static class Operations
             Problems = ["400 password_too_weak", "401 invalid_credentials", "429 sign_in_delayed", "503 busy"],
             Examples = [("passwords", new ChangePasswordRequest(Password, "another sentence nobody types"))],
         },
+        [nameof(GetAvatar)] = new()
+        {
+            Success = (200, null),
+            SuccessTypes = s_pictures,
+            Problems = ["404 not_found"],
+            RequestHeaders = [("If-None-Match", "The ETag of a picture that is known: then 304.")],
+            ResponseHeaders = [("ETag", "The version of the picture, for If-None-Match.")],
+        },
+        [nameof(PutAvatar)] = new()
+        {
+            Success = (204, null),
+            RequestTypes = s_pictures,
+            Problems = ["400 validation_failed", "413 payload_too_large"],
+            ResponseHeaders = [("ETag", "The version of the picture.")],
+        },
+        [nameof(DeleteAvatar)] = new(),
         [nameof(ListSessions)] = new(),
         [nameof(EndOtherSessions)] = new(),
         [nameof(EndSession)] = new()

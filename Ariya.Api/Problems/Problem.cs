@@ -51,9 +51,21 @@ internal static class Problem
     public static ProblemHttpResult PasswordRequired() => Create(409, "password_required",
         "This address was registered more than once. Send the password chosen at this registration too.");
 
-    public static ProblemHttpResult PayloadTooLarge() => Create(413, "payload_too_large", "The body is larger than 64 KB.");
+    /// <summary>The same request, with the same key, is being worked on; its repeat gets its answer.</summary>
+    public static ProblemHttpResult IdempotencyInFlight() => Create(409, "idempotency_in_flight",
+        "A request with this Idempotency-Key is being worked on. Repeat it in a moment.");
+
+    public static ProblemHttpResult IdempotencyKeyReused() => Create(422, "idempotency_key_reused",
+        "This Idempotency-Key came with another request before. Use a new one for each request.");
+
+    public static ProblemHttpResult PayloadTooLarge() => Create(413, "payload_too_large", "The body is larger than 64 KB; a picture, than 1 MB.");
 
     public static ProblemHttpResult UnsupportedMediaType() => Create(415, "unsupported_media_type", "Send the body as application/json.");
+
+    /// <param name="seconds">Until the next try can be admitted.</param>
+    /// <param name="policies">The limits that are used up, as RateLimit-Policy names them.</param>
+    public static IResult RateLimited(long seconds, IEnumerable<string> policies) => RetryAfter(seconds,
+        Create(429, "rate_limited", "Too many requests. Try again later.", extensions: new() { ["violated-policies"] = policies.ToArray() }));
 
     public static IResult SignInDelayed(int seconds) => RetryAfter(seconds,
         Create(429, "sign_in_delayed", "Too many wrong passwords for this address. Try again later, or reset the password."));
@@ -85,10 +97,12 @@ internal static class Problem
         return TypedResults.Problem(detail, statusCode: status, extensions: members);
     }
 
-    private static RetryAfterResult RetryAfter(int seconds, ProblemHttpResult problem) => new(seconds, problem);
+    private static RetryAfterResult RetryAfter(long seconds, ProblemHttpResult problem) => new(seconds, problem);
 
-    private sealed class RetryAfterResult(int seconds, ProblemHttpResult problem) : IResult
+    private sealed class RetryAfterResult(long seconds, ProblemHttpResult problem) : IResult, IStatusCodeHttpResult
     {
+        public int? StatusCode => problem.StatusCode;
+
         public Task ExecuteAsync(HttpContext httpContext)
         {
             httpContext.Response.Headers.RetryAfter = Math.Max(1, seconds).ToString(System.Globalization.CultureInfo.InvariantCulture);

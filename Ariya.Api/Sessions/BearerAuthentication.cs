@@ -21,7 +21,8 @@ internal sealed record Caller(Guid SessionId, AccountBody Account, int Version)
 /// session's, as one read of PostgreSQL says.
 /// </summary>
 internal sealed class BearerAuthentication(
-    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, AccessTokens tokens, CallerCache cache, AriyaDbContext db)
+    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, AccessTokens tokens, CallerCache cache, ProfileCache profiles,
+    AriyaDbContext db)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public const string SchemeName = "Bearer";
@@ -70,14 +71,46 @@ internal sealed class BearerAuthentication(
         return caller;
     }
 
-    private Task<Caller?> LiveCallerAsync(AccessToken token)
+    // What decides is read from PostgreSQL, what is only shown may come from Redis meanwhile: it counts when its version is the one read here.
+    private async Task<Caller?> LiveCallerAsync(AccessToken token)
+    {
+        var isCacheThere = profiles.IsThere;
+        var cached = isCacheThere ? profiles.FindAsync(token.AccountId) : null;
+        var live = await ReadAsync(token, isWhole: !isCacheThere);
+        if (live is null || cached is null)
+        {
+            return live;
+        }
+
+        if (await cached is var (version, profile) && version == live.Version)
+        {
+            return live with
+            {
+                Account = live.Account with { FirstName = profile.FirstName, LastName = profile.LastName, Locale = profile.Locale, Vendor = profile.Vendor },
+            };
+        }
+
+        live = await ReadAsync(token, isWhole: true);
+        if (live is not null)
+        {
+            profiles.Keep(live.Account, live.Version);
+        }
+
+        return live;
+    }
+
+    /// <param name="token">Of the caller.</param>
+    /// <param name="isWhole">Whether the profile is read too, or only who it is and what they may do.</param>
+    private Task<Caller?> ReadAsync(AccessToken token, bool isWhole)
     {
         return db.QueryFirstAsync(
             $"""
-             select a.id, a.email, a.first_name, a.last_name, a.roles, a.locale, a.version, v.business_name, v.category
+             select a.id, a.email, a.roles, a.version, case when {isWhole} then a.first_name else '' end as first_name,
+                    case when {isWhole} then a.last_name else '' end as last_name, case when {isWhole} then a.locale end as locale,
+                    v.business_name, v.category
              from sessions s
              join accounts a on a.id = s.account_id and a.auth_epoch = s.auth_epoch and a.status = 'active'
-             left join vendors v on v.account_id = a.id
+             left join vendors v on v.account_id = a.id and {isWhole}
              where s.id = {token.SessionId} and s.account_id = {token.AccountId} and s.revoked_at is null
                and s.idle_expires_at > clock_timestamp() and s.expires_at > clock_timestamp()
              """,

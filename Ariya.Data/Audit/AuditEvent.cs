@@ -46,6 +46,8 @@ public static class AuditKinds
     public const string PasswordChanged = "password.changed";
     public const string PasswordRehashed = "password.rehashed";
     public const string ProfileChanged = "account.profile_changed";
+    public const string AvatarChanged = "account.avatar_changed";
+    public const string AvatarRemoved = "account.avatar_removed";
     public const string Restored = "deployment.restored";
     public const string KeysRotated = "deployment.keys_rotated";
 }

@@ -133,6 +133,39 @@ namespace Ariya.Data.Migrations
                         });
                 });
 
+            modelBuilder.Entity("Ariya.Data.Accounts.Avatar", b =>
+                {
+                    b.Property<Guid>("AccountId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("account_id");
+
+                    b.Property<string>("ContentType")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("content_type");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("hash");
+
+                    b.Property<byte[]>("Picture")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("picture");
+
+                    b.Property<DateTimeOffset>("UpdatedAt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("updated_at")
+                        .HasDefaultValueSql("clock_timestamp()");
+
+                    b.HasKey("AccountId")
+                        .HasName("pk_avatars");
+
+                    b.ToTable("avatars");
+                });
+
             modelBuilder.Entity("Ariya.Data.Accounts.SignInFailure", b =>
                 {
                     b.Property<byte[]>("Key")
@@ -319,6 +352,49 @@ namespace Ariya.Data.Migrations
                         .HasName("pk_deployment_settings");
 
                     b.ToTable("deployment_settings");
+                });
+
+            modelBuilder.Entity("Ariya.Data.Idempotency.IdempotencyKey", b =>
+                {
+                    b.Property<byte[]>("Id")
+                        .HasColumnType("bytea")
+                        .HasColumnName("id");
+
+                    b.Property<byte[]>("Body")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("body");
+
+                    b.Property<string>("ContentType")
+                        .HasColumnType("text")
+                        .HasColumnName("content_type");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at")
+                        .HasDefaultValueSql("clock_timestamp()");
+
+                    b.Property<string>("ETag")
+                        .HasColumnType("text")
+                        .HasColumnName("etag");
+
+                    b.Property<byte[]>("Fingerprint")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("fingerprint");
+
+                    b.Property<int>("Status")
+                        .HasColumnType("integer")
+                        .HasColumnName("status");
+
+                    b.HasKey("Id")
+                        .HasName("pk_idempotency_keys");
+
+                    b.HasIndex("CreatedAt")
+                        .HasDatabaseName("ix_idempotency_keys_created_at");
+
+                    b.ToTable("idempotency_keys");
                 });
 
             modelBuilder.Entity("Ariya.Data.Keys.SigningKey", b =>
@@ -852,6 +928,16 @@ namespace Ariya.Data.Migrations
                         .HasDatabaseName("ix_one_time_tokens_purpose_address_created_at");
 
                     b.ToTable("one_time_tokens");
+                });
+
+            modelBuilder.Entity("Ariya.Data.Accounts.Avatar", b =>
+                {
+                    b.HasOne("Ariya.Data.Accounts.Account", null)
+                        .WithOne()
+                        .HasForeignKey("Ariya.Data.Accounts.Avatar", "AccountId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_avatars_accounts_account_id");
                 });
 
             modelBuilder.Entity("Ariya.Data.Accounts.Vendor", b =>

@@ -68,9 +68,6 @@ public static class AspireRedisExtensions
                 + $"or for the '{Section}:ConnectionString' configuration key.");
         }
 
-        var redis = ConnectionMultiplexer.Connect(options);
-        // With the default one continuation that blocks holds up every other reply.
-        redis.PreserveAsyncOrder = false;
-        return redis;
+        return ConnectionMultiplexer.Connect(options);
     }
 }

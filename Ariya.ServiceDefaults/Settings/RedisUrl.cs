@@ -23,11 +23,7 @@ internal static class RedisUrl
         var parts = new List<string> { $"{url.Host}:{url.Port ?? 6379}" };
         if (url.User is not ("" or "default"))
         {
-#if USE_ASPIRE
             parts.Add("user=" + Plain(url, url.User));
-#else
-            throw url.Invalid("this build's Redis client signs in as the default user only; leave it out or build with UseAspire=true.");
-#endif
         }
 
         if (url.Password is { Length: > 0 } password)

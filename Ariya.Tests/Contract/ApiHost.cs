@@ -16,25 +16,29 @@ namespace Ariya.Tests.Contract;
 /// <summary>The API in this process, over Kestrel, with servers that are away unless named.</summary>
 public sealed class ApiHost : WebApplicationFactory<RegisterRequest>
 {
+    public const string JwtSecret = "contract tests: 0123456789 abcdefghij ABCDEFGHIJ";
+
     private const string Token = "a token that was checked before";
 
     private readonly string _database;
     private readonly string _cache;
+    private readonly (string Name, string Value)[] _settings;
 
     public ApiHost()
         : this(null, null)
     {
     }
 
-    private ApiHost(string? database, string? cache)
+    private ApiHost(string? database, string? cache, params (string Name, string Value)[] settings)
     {
+        _settings = settings;
         _database = database ?? DatabaseAt(WebHost.ClosedPort());
         _cache = cache ?? $"127.0.0.1:{WebHost.ClosedPort()}";
         ClientOptions.AllowAutoRedirect = false;
         UseKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
     }
 
-    public static ApiHost With(string? database, string? cache) => new(database, cache);
+    public static ApiHost With(string? database, string? cache, params (string Name, string Value)[] settings) => new(database, cache, settings);
 
     public static string DatabaseAt(int port) => $"Host=127.0.0.1;Port={port};Username=u;Password=p;Database=d";
 
@@ -67,9 +71,14 @@ public sealed class ApiHost : WebApplicationFactory<RegisterRequest>
         builder.UseEnvironment("Production");
         builder.UseSetting("ConnectionStrings:ariyadb", _database);
         builder.UseSetting("ConnectionStrings:cache", _cache);
-        builder.UseSetting("JWT_SECRET", "contract tests: 0123456789 abcdefghij ABCDEFGHIJ");
+        builder.UseSetting("JWT_SECRET", JwtSecret);
         builder.UseSetting("JWT_REFRESH_SECRET", "contract tests: refresh 0123456789 abcdefghij ABC");
         builder.UseSetting("APP_URL", "https://accounts.example.com");
+        foreach (var (name, value) in _settings)
+        {
+            builder.UseSetting(name, value);
+        }
+
         builder.ConfigureLogging(logging => logging.ClearProviders());
         // It would forget the caller above, as it should when the database is away.
         builder.ConfigureTestServices(services =>

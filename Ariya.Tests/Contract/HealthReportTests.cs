@@ -11,7 +11,7 @@ namespace Ariya.Tests.Contract;
 
 public sealed class HealthReportTests
 {
-    private static readonly Answer<TimeSpan> s_redis = new(TimeSpan.Zero, 1);
+    private static readonly Answer<bool> s_redis = new(true, 1);
     private static readonly WorkerNews s_news =
         new(RelayStates.Answers, RelayLatencyMs: 12, AgeSeconds: 3, ContactAgeSeconds: 4, OverdueSeconds: null);
 

@@ -6,12 +6,12 @@ internal static partial class Answers
 {
     /// <summary>
     /// Status, headers and body of an answer as one text. Two callers who must not learn anything from the difference get the same
-    /// text: only the date and the trace may differ.
+    /// text: only the date, the trace and what is left of the caller's limits may differ.
     /// </summary>
     public static async Task<string> ShapeAsync(HttpResponseMessage answer)
     {
         var headers = answer.Headers.Concat(answer.Content.Headers)
-            .Where(header => header.Key is not ("Date" or "RateLimit"))
+            .Where(header => header.Key is not ("Date" or "RateLimit" or "X-RateLimit-Remaining" or "X-RateLimit-Reset"))
             .Select(header => $"{header.Key}: {string.Join(", ", header.Value)}").Order();
         var body = TraceId().Replace(await answer.Content.ReadAsStringAsync(), "\"traceId\":\"\"");
         return $"{(int)answer.StatusCode}\n{string.Join('\n', headers)}\n\n{body}";

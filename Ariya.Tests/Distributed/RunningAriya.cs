@@ -45,6 +45,11 @@ public sealed class RunningAriya : IAsyncLifetime
                 // Lets a test name the network it calls from.
                 .WithEnvironment("Proxies__Networks", "127.0.0.0/8,::1/128")
                 .WithEnvironment("Outbox__PollInterval", "00:00:00.050");
+            // They all call from one machine; those about limits say whom they come from and which limits there are.
+            foreach (var limit in new[] { "Auth", "Network", "NetworkDay", "Mail", "Address", "Refresh", "Api", "Upload" })
+            {
+                appHost.CreateResourceBuilder<ProjectResource>(project).WithEnvironment($"RateLimits__{limit}Permits", "100000");
+            }
         }
 
         _app = await appHost.BuildAsync(timeout.Token);

@@ -10,6 +10,7 @@ public sealed class RedisUrlTests
     [InlineData("redis://localhost:6380/", "localhost:6380")]
     [InlineData("redis://:p%40ss@cache:6379/2", "cache:6379,password=p@ss,defaultDatabase=2")]
     [InlineData("rediss://default:pw==@cache.example", "cache.example:6379,password=pw==,ssl=true")]
+    [InlineData("redis://ann:hunter2@cache", "cache:6379,user=ann,password=hunter2")]
     [InlineData("redis://127.0.0.1:7000/0", "127.0.0.1:7000,defaultDatabase=0")]
     public void AUrlBecomesAConnectionStringOfTheClient(string url, string expected)
     {
@@ -33,13 +34,6 @@ public sealed class RedisUrlTests
     [InlineData("redis://:hunter2@[::1]:7000", "IPv6")]
     [InlineData("redis://", "one host")]
     public void WhatCannotBeUsedIsNamedWithoutThePassword(string url, string expected) => AssertRefused(url, expected);
-
-#if !USE_ASPIRE
-    [Theory]
-    [InlineData("redis://ann:hunter2@cache")]
-    [InlineData("redis://hunter2@cache")]
-    public void AUserNameIsRefusedByTheClientThatCannotSendOne(string url) => AssertRefused(url, "default user only");
-#endif
 
     private static void AssertRefused(string url, string expected)
     {

@@ -57,6 +57,15 @@ internal static class CleanupSteps
              x as (delete from sign_in_failures t using d where t.key = d.key)
              select count(*), max(moment) from d
              """),
+        new("answers to repeated requests", (from, limit) =>
+            $"""
+             with d as materialized (
+               select id, created_at as moment from idempotency_keys
+               where created_at >= {from} and created_at < clock_timestamp() - {kept.IdempotencyKeys}
+               order by created_at limit {limit} for update skip locked),
+             x as (delete from idempotency_keys t using d where t.id = d.id)
+             select count(*), max(moment) from d
+             """),
         Mails("sent mails", ["sent"], kept.SentMail),
         Mails("dropped, superseded and late mails", ["dropped", "superseded", "expired"], kept.DroppedMail),
         Mails("dead and held mails", ["dead", "held"], kept.DeadMail),

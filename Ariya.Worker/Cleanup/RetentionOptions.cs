@@ -27,6 +27,10 @@ internal sealed class RetentionOptions
     [Range(typeof(TimeSpan), Day, Longest)]
     public TimeSpan SignInFailures { get; set; } = TimeSpan.FromDays(1);
 
+    /// <summary>Answers to requests with an Idempotency-Key: a day is promised.</summary>
+    [Range(typeof(TimeSpan), Day, Longest)]
+    public TimeSpan IdempotencyKeys { get; set; } = TimeSpan.FromDays(1);
+
     /// <summary>Mails that the relay took. A day at least: links are judged by the mail they came with.</summary>
     [Range(typeof(TimeSpan), Day, Longest)]
     public TimeSpan SentMail { get; set; } = TimeSpan.FromDays(30);

@@ -1,0 +1,38 @@
+using System.Security.Cryptography;
+using Npgsql;
+
+namespace Ariya.Data;
+
+/// <summary>
+/// Runs again what PostgreSQL undid for the sake of another transaction: 40001 serialization_failure and 40P01 deadlock_detected. Nothing
+/// else: after any other error it is either pointless, or not known whether the work was committed.
+/// </summary>
+public static class Conflicts
+{
+    /// <summary>How often a conflict is tried again before it is the caller's error.</summary>
+    public const int MaxRetries = 3;
+
+    private const int LongestPauseMilliseconds = 50;
+
+    public static bool IsConflict(Exception exception) => exception is PostgresException { SqlState: "40001" or "40P01" };
+
+    /// <summary>Of a random length: those who met will not meet again.</summary>
+    public static Task PauseAsync(CancellationToken cancellationToken) =>
+        Task.Delay(RandomNumberGenerator.GetInt32(1, LongestPauseMilliseconds), cancellationToken);
+
+    /// <summary>Within a transaction of the caller's the error is the caller's too: all of it was undone, not this statement alone.</summary>
+    internal static async Task<T> RetryAsync<T>(AriyaDbContext db, Func<Task<T>> work, CancellationToken cancellationToken)
+    {
+        for (var retries = 0; ; retries++)
+        {
+            try
+            {
+                return await work();
+            }
+            catch (PostgresException exception) when (IsConflict(exception) && retries < MaxRetries && db.Database.CurrentTransaction is null)
+            {
+                await PauseAsync(cancellationToken);
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+using System.Net;
+using System.Text;
+using Ariya.Tests.Distributed;
+using Npgsql;
+
+namespace Ariya.Tests.Degraded;
+
+/// <summary>PostgreSQL in every state it can be in, under load: right answers, or 503 and nothing half done; and within ten seconds as before.</summary>
+[Collection(ServerRoomTests.Name)]
+public sealed class DatabaseFaultTests(ServerRoom server) : IAsyncLifetime
+{
+    private static readonly TimeSpan s_recovery = TimeSpan.FromSeconds(10);
+
+    // A statement may take 5 s, its command 10 s: then the caller is told.
+    private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(15);
+
+    private Room _room = null!;
+
+    public async Task InitializeAsync() => _room = await server.OpenAsync();
+
+    public async Task DisposeAsync() => await _room.DisposeAsync();
+
+    [Fact]
+    [Trait("Promise", "P52")]
+    public Task StoppedAndStarted() => FaultAsync(_room.Connection, server.StopAsync, server.StartAsync);
+
+    [Fact]
+    public async Task RestartedUnderTheRequests()
+    {
+        await FaultAsync(_room.Connection, async () =>
+        {
+            await server.StopAsync();
+            await server.StartAsync();
+        }, () => Task.CompletedTask, isNoticed: false);
+    }
+
+    [Fact]
+    public Task ReadOnly() => FaultAsync(
+        _room.Connection,
+        async () =>
+        {
+            await server.AdministerAsync($"alter database {_room.Database} set default_transaction_read_only = on");
+            await CutAsync();
+        },
+        async () =>
+        {
+            await server.AdministerAsync($"alter database {_room.Database} reset default_transaction_read_only");
+            await CutAsync();
+        }, isNoticed: false);
+
+    [Fact]
+    [Trait("Promise", "P54")]
+    public async Task OutOfConnections()
+    {
+        // A role of its own: the tests' owner is not limited.
+        var role = $"few_{_room.Database}";
+        await server.AdministerAsync($"create role {role} login password 'few'");
+        await _room.SqlAsync($"grant all on all tables in schema public to {role}");
+        var connection = new NpgsqlConnectionStringBuilder(_room.Connection) { Username = role, Password = "few" }.ConnectionString;
+        try
+        {
+            await FaultAsync(connection, async () =>
+            {
+                await server.AdministerAsync($"alter role {role} connection limit 0");
+                await CutAsync();
+            }, () => server.AdministerAsync($"alter role {role} connection limit -1"));
+        }
+        finally
+        {
+            await _room.SqlAsync($"drop owned by {role}");
+        }
+    }
+
+    [Fact]
+    [Trait("Promise", "P54")]
+    public async Task EveryConnectionOfThePoolIsTaken()
+    {
+        await using var proxy = FaultProxy.To(server.Port);
+        var connection = new NpgsqlConnectionStringBuilder(_room.Connection) { Port = proxy.Port, MaxPoolSize = 3, Timeout = 1 }.ConnectionString;
+        await FaultAsync(connection, () => { proxy.Latency = TimeSpan.FromMilliseconds(700); return Task.CompletedTask; },
+            () => { proxy.Latency = TimeSpan.Zero; return Task.CompletedTask; }, isNoticed: false);
+    }
+
+    [Fact]
+    public async Task Slow()
+    {
+        await using var proxy = FaultProxy.To(server.Port);
+        var connection = new NpgsqlConnectionStringBuilder(_room.Connection) { Port = proxy.Port }.ConnectionString;
+        await FaultAsync(connection, () => { proxy.Latency = TimeSpan.FromMilliseconds(150); return Task.CompletedTask; },
+            () => { proxy.Latency = TimeSpan.Zero; return Task.CompletedTask; }, isNoticed: false, isServed: true);
+    }
+
+    [Fact]
+    public async Task Silent()
+    {
+        await using var proxy = FaultProxy.To(server.Port);
+        var connection = new NpgsqlConnectionStringBuilder(_room.Connection) { Port = proxy.Port }.ConnectionString;
+        await FaultAsync(connection, () => { proxy.IsBlackHole = true; return Task.CompletedTask; },
+            () => { proxy.IsBlackHole = false; proxy.Cut(); return Task.CompletedTask; });
+    }
+
+    [Fact]
+    [Trait("Promise", "P42")]
+    public async Task ACommitWhoseAnswerIsLostIsFoundOutByItsKeyAndNotDoneAgain()
+    {
+        await using var proxy = FaultProxy.To(server.Port);
+        var connection = new NpgsqlConnectionStringBuilder(_room.Connection) { Port = proxy.Port }.ConnectionString;
+        var api = _room.StartApi(server.Redis.ConnectionString, connection).CreateClient();
+        await Conditions.UntilDatabaseAsync(api, "healthy");
+
+        // Alone nobody knows what became of it: 503, and the row is there.
+        proxy.CutAfter = Encoding.ASCII.GetBytes("insert into outbox_messages");
+        using var unknown = await api.ForgotAsync("ada@example.com");
+        Assert.Equal("unavailable", await Person.CodeAsync(unknown, HttpStatusCode.ServiceUnavailable));
+
+        proxy.CutAfter = [.. "COMMIT"u8, 0];
+        using var answer = await api.ForgotAsync("grace@example.com", key: "lost");
+        Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+        Assert.Null(proxy.CutAfter);
+        using var again = await api.ForgotAsync("grace@example.com", key: "lost");
+        Assert.Equal((HttpStatusCode.Accepted, "true"), (again.StatusCode, again.Header("Idempotent-Replayed")));
+        Assert.Equal(1, await _room.ScalarAsync<long>("select count(*) from outbox_messages where recipient = 'grace@example.com'"));
+    }
+
+    private async Task FaultAsync(
+        string connection, Func<Task> fault, Func<Task> repair, bool isNoticed = true, bool isServed = false)
+    {
+        var api = _room.StartApi(
+            server.Redis.ConnectionString, connection,
+            ("RateLimits:ApiPermits", "1000000"), ("RateLimits:MailPermits", "1000000"), ("RateLimits:NetworkDayPermits", "1000000")).CreateClient();
+        await Conditions.UntilDatabaseAsync(api, "healthy");
+        await using var load = await Load.StartAsync(_room, api);
+        var calm = await load.GoOnAsync(5);
+        Assert.True(calm.All(Load.IsSuccess), Load.Describe(calm));
+
+        await fault();
+        await load.GoOnAsync(5);
+        if (isNoticed)
+        {
+            await Conditions.UntilDatabaseAsync(api, "unhealthy");
+            using var ready = await api.GetAsync(new Uri("/health", UriKind.Relative));
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+            using var alive = await api.GetAsync(new Uri("/alive", UriKind.Relative));
+            Assert.Equal(HttpStatusCode.OK, alive.StatusCode);
+        }
+
+        await load.GoOnAsync(5);
+        await repair();
+        await Conditions.UntilDatabaseAsync(api, "healthy");
+        await load.BackToNormalAsync(s_recovery);
+        Assert.True(load.Answers.All(answer => Load.IsSuccess(answer) || (!isServed && answer is { Status: 503, Code: "unavailable" or "busy" })),
+            Load.Describe(load.Answers));
+        Assert.True(load.Answers.All(answer => answer.Took < s_longest), Load.Describe(load.Answers));
+        // Whatever was acknowledged is there.
+        var acknowledged = load.Answers.Count(answer => answer is { Operation: "forgot", Status: 202 });
+        _room.ForgetConnections();
+        Assert.InRange(await _room.ScalarAsync<long>("select count(*) from outbox_messages where kind like 'mail.password-reset%'"), acknowledged, int.MaxValue);
+    }
+
+    private Task CutAsync() => server.AdministerAsync(
+        $"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{_room.Database}' and application_name = 'ariya-api'");
+}

@@ -1,0 +1,211 @@
+using System.Net.Http.Json;
+using System.Net.Http.Headers;
+using Ariya.Data.Passwords;
+using Ariya.Tests.Contract;
+using Ariya.Tests.Mail.Outbox;
+using Aspire.Hosting;
+using Aspire.Hosting.Testing;
+using Npgsql;
+
+namespace Ariya.Tests.Degraded;
+
+/// <summary>
+/// A PostgreSQL of its own for tests that start API instances of their own, with settings and servers of their choice; each test gets a
+/// database as <c>migrate</c> leaves it.
+/// </summary>
+public sealed class ServerRoom : IAsyncLifetime
+{
+    public const string Password = "a sentence nobody else types";
+    private const string Template = "roomtemplate";
+
+    private DistributedApplication? _app;
+    private RedisServer? _redis;
+    private string _connection = "";
+    private string _passwordHash = "";
+
+    /// <summary>For tests that do nothing to it; empty when a test begins.</summary>
+    internal RedisServer Redis => _redis!;
+
+    public async Task InitializeAsync()
+    {
+        using var timeout = new CancellationTokenSource(TimeSpan.FromMinutes(8));
+        var builder = DistributedApplicationTestingBuilder.Create();
+        builder.AddPostgres("roompostgres").AddDatabase(Template);
+        _app = await builder.BuildAsync(timeout.Token);
+        await _app.StartAsync(timeout.Token);
+        await _app.ResourceNotifications.WaitForResourceHealthyAsync(Template, timeout.Token);
+        _connection = (await _app.GetConnectionStringAsync(Template, timeout.Token))!;
+        await using var migrate = await WorkerProcess.CommandAsync(
+            To(Template), ["migrate"], null, ("JWT_SECRET", ApiHost.JwtSecret));
+        Assert.True(migrate.ExitCode == 0, migrate.Output);
+        // Hashing is not what is tried here; one is made and used for everybody.
+        _passwordHash = PasswordHash.Create(PasswordHash.CanCompute(PasswordHash.Argon2id) ? PasswordHash.Argon2id : PasswordHash.Pbkdf2, Password);
+        _redis = await RedisServer.StartAsync(RedisServer.Garnet);
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (_redis is not null)
+        {
+            await _redis.DisposeAsync();
+        }
+
+        if (_app is not null)
+        {
+            await _app.StopAsync();
+            await _app.DisposeAsync();
+        }
+    }
+
+    internal async Task<Room> OpenAsync()
+    {
+        await Redis.CommandAsync("FLUSHALL");
+        var name = $"room{Guid.CreateVersion7():N}";
+        await AdministerAsync($"create database {name} template {Template}");
+        return new Room(this, name, _passwordHash);
+    }
+
+    internal string To(string database, string? options = null) =>
+        new NpgsqlConnectionStringBuilder(_connection) { Database = database, Pooling = database != Template, Options = options }.ConnectionString;
+
+    internal int Port => new NpgsqlConnectionStringBuilder(_connection).Port;
+
+    internal Task StopAsync() => CommandAsync("stop");
+
+    internal async Task StartAsync()
+    {
+        await CommandAsync("start");
+        await _app!.ResourceNotifications.WaitForResourceHealthyAsync("roompostgres");
+    }
+
+    internal async Task AdministerAsync(string sql)
+    {
+        var admin = new NpgsqlConnectionStringBuilder(_connection) { Database = "postgres", Pooling = false };
+        await using var connection = new NpgsqlConnection(admin.ConnectionString);
+        await connection.OpenAsync();
+#pragma warning disable CA2100 // Names are made here.
+        await using var command = new NpgsqlCommand(sql, connection);
+#pragma warning restore CA2100
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private async Task CommandAsync(string command) =>
+        Assert.True((await _app!.ResourceCommands.ExecuteCommandAsync("roompostgres", command)).Success);
+}
+
+/// <summary>What one test has: a database, the API instances it starts, and people with accounts.</summary>
+internal sealed class Room(ServerRoom server, string database, string passwordHash) : IAsyncDisposable
+{
+    // A test names the network that a request comes from.
+    private static readonly (string, string) s_proxies = ("Proxies:Networks", "127.0.0.0/8,::1/128");
+
+    private readonly List<ApiHost> _instances = [];
+    private readonly NpgsqlDataSource _source = NpgsqlDataSource.Create(server.To(database));
+
+    public string Connection => server.To(database);
+
+    public string Database => database;
+
+    /// <summary>An API instance; its limits are the product's own unless a setting says otherwise.</summary>
+    public ApiHost StartApi(string? redis, params (string Name, string Value)[] settings) => StartApi(redis, Connection, settings);
+
+    public ApiHost StartApi(string? redis, string connection, params (string Name, string Value)[] settings)
+    {
+        var api = ApiHost.With(connection, redis, [s_proxies, .. settings]);
+        _instances.Add(api);
+        return api;
+    }
+
+    /// <summary>A verified account.</summary>
+    public async Task<string> AddAccountAsync()
+    {
+        var email = $"{Guid.CreateVersion7():N}@example.com";
+        await SqlAsync(
+            """
+            insert into accounts (id, email, email_canonical, first_name, last_name, password_hash, updated_at)
+            values ($1, $2, $2, 'Grace', 'Hopper', $3, now() - interval '1 hour')
+            """, Guid.CreateVersion7(), email, passwordHash);
+        return email;
+    }
+
+    public async Task<int> SqlAsync(string sql, params object[] parameters)
+    {
+        await using var command = Command(sql, parameters);
+        return await command.ExecuteNonQueryAsync();
+    }
+
+    public async Task<T?> ScalarAsync<T>(string sql, params object[] parameters)
+    {
+        await using var command = Command(sql, parameters);
+        return await command.ExecuteScalarAsync() is T value ? value : default;
+    }
+
+    /// <summary>After the server was stopped, those that a test holds are dead.</summary>
+    public void ForgetConnections() => _source.Clear();
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var instance in _instances)
+        {
+            await instance.DisposeAsync();
+        }
+
+        await _source.DisposeAsync();
+        await server.AdministerAsync($"drop database {database} with (force)");
+    }
+
+    private NpgsqlCommand Command(string sql, object[] parameters)
+    {
+        var command = _source.CreateCommand(sql);
+        foreach (var parameter in parameters)
+        {
+            command.Parameters.Add(new NpgsqlParameter { Value = parameter });
+        }
+
+        return command;
+    }
+}
+
+internal static class Requests
+{
+    /// <summary>One request, from a network of the test's choice.</summary>
+    public static async Task<HttpResponseMessage> CallAsync(
+        this HttpClient client, HttpMethod method, string path, object? body = null, string? from = null, string? token = null, string? key = null,
+        CancellationToken cancellationToken = default)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        request.Content = body switch { null => null, HttpContent content => content, _ => JsonContent.Create(body) };
+        if (from is not null)
+        {
+            request.Headers.Add("X-Forwarded-For", from);
+        }
+
+        if (token is not null)
+        {
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        }
+
+        if (key is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Idempotency-Key", key);
+        }
+
+        return await client.SendAsync(request, cancellationToken);
+    }
+
+    public static Task<HttpResponseMessage> LoginAsync(
+        this HttpClient client, string email, string? from = null, string password = ServerRoom.Password, string path = "/api/v1/auth/login") =>
+        client.CallAsync(HttpMethod.Post, path, new { email, password }, from);
+
+    public static Task<HttpResponseMessage> ForgotAsync(this HttpClient client, string email, string? from = null, string? key = null) =>
+        client.CallAsync(HttpMethod.Post, "/api/v1/auth/forgot-password", new { email }, from, key: key);
+
+    public static string Header(this HttpResponseMessage answer, string name) =>
+        answer.Headers.TryGetValues(name, out var values) ? string.Join(", ", values) : "";
+}
+
+[CollectionDefinition(Name)]
+public sealed class ServerRoomTests : ICollectionFixture<ServerRoom>
+{
+    public const string Name = "A PostgreSQL for instances of the API";
+}
