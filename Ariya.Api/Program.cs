@@ -29,8 +29,6 @@ builder.AddNpgsqlDbContext<AriyaDbContext>(AriyaDbContext.ConnectionName, settin
     settings.DisableRetry = true;
     settings.ConnectionString = settings.ConnectionString is { } connection ? DatabaseConnection.Tune(connection, "ariya-api") : null;
 });
-// Redis counts and caches and is never waited for.
-builder.AddRedisClient("cache", configureOptions: RedisCalls.Configure);
 
 builder.Services.AddSingleton(TimeProvider.System);
 builder.Services.AddSingleton(SecretSettings.Read(builder.Configuration, SecretSettings.JwtSecret));

@@ -46,7 +46,7 @@ internal static class Routes
         account.MapDelete("/sessions/{id:guid}", EndSession.HandleAsync).WithName(nameof(EndSession));
 
         app.MapGet("/api/health", GetHealth.HandleAsync).WithName(nameof(GetHealth)).WithTags("Health").AllowAnonymous()
-            .Produces<HealthResponse>().Produces<HealthResponse>(StatusCodes.Status503ServiceUnavailable).DisableRateLimiting();
+            .Produces<HealthResponse>().Produces<HealthResponse>(StatusCodes.Status503ServiceUnavailable);
         app.MapGet("/.well-known/jwks.json", Jwks.HandleAsync).WithName(nameof(Jwks)).WithTags("Keys").AllowAnonymous();
 
         app.MapGet(ApiDocument.Path, ApiDocument.HandleAsync).WithName(nameof(ApiDocument)).ExcludeFromDescription().AllowAnonymous();

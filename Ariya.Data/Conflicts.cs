@@ -14,6 +14,7 @@ public static class Conflicts
 
     private const int LongestPauseMilliseconds = 50;
 
+    /// <summary>Whether the database undid the whole transaction for the sake of another.</summary>
     public static bool IsConflict(Exception exception) => exception is PostgresException { SqlState: "40001" or "40P01" };
 
     /// <summary>Of a random length: those who met will not meet again.</summary>

@@ -7,7 +7,7 @@ public static class DatabaseConnection
 {
     /// <summary>
     /// Adds what the statements rely on: automatic preparation (about twice the throughput), no reset between leases
-    /// (the program sets no session state), 5 s for a statement or a lock. Values in the connection string win over these.
+    /// (the program sets no session state), 5 s for a statement or a lock, 40 connections. Values in the connection string win over these.
     /// </summary>
     /// <param name="connectionString">An Npgsql connection string.</param>
     /// <param name="applicationName">Shown in <c>pg_stat_activity</c>.</param>
@@ -21,6 +21,8 @@ public static class DatabaseConnection
         // A server whose network is gone costs a statement its own time and two of these, for the request to cancel it. More would be a hang.
         Default("Timeout", isPatient ? 15 : 3);
         Default("Command Timeout", isPatient ? 0 : 6);
+        // Two instances and a worker fit into the 100 that a server takes by default: one flood must not take them all.
+        Default("Maximum Pool Size", 40);
         Default("Application Name", applicationName);
         Default("Options", isPatient
             ? "-c statement_timeout=0 -c lock_timeout=60000"

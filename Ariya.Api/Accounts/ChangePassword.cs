@@ -111,8 +111,7 @@ internal sealed class ChangePassword(
     private async Task<bool> ApplyAsync(
         Caller caller, string oldHash, string newHash, byte[] judgingKey, ClientInfo client, CancellationToken cancellationToken)
     {
-        await work.BeginAsync(cancellationToken);
-        var changed = await db.QueryBatchAsync(
+        var changed = await work.DoAsync(() => db.QueryBatchAsync(
             [
                 $"select 1 from sign_in_failures where key = {judgingKey} for update",
                 $"""
@@ -147,7 +146,7 @@ internal sealed class ChangePassword(
                  select id from a
                  """,
             ],
-            row => row.GetGuid(0), cancellationToken);
+            row => row.GetGuid(0), cancellationToken), cancellationToken);
         work.WhenCommitted(bell.Ring);
         return changed.Count == 1;
     }

@@ -42,16 +42,16 @@ internal sealed partial class ProfileCache(RedisCalls redis, SecretKeys secrets)
     {
         var key = KeyOf(accountId);
         var fields = (RedisValue[]?)await redis.CallAsync(database => database.ExecuteAsync("HMGET", key, "version", "profile"));
-        if (fields is not [{ HasValue: true } version, { HasValue: true } json])
+        if (fields is not [var field, { HasValue: true } json] || !field.TryParse(out int version))
         {
             return null;
         }
 
         try
         {
-            return JsonSerializer.Deserialize((byte[])json!, Format.Default.Profile) is { } profile ? ((int)version, profile) : null;
+            return JsonSerializer.Deserialize((byte[])json!, Format.Default.Profile) is { } profile ? (version, profile) : null;
         }
-        catch (Exception exception) when (exception is JsonException or InvalidCastException)
+        catch (JsonException)
         {
             return null;
         }
@@ -70,6 +70,6 @@ internal sealed partial class ProfileCache(RedisCalls redis, SecretKeys secrets)
         $"ariya:profile:{Convert.ToBase64String(HMACSHA256.HashData(_key, accountId.ToByteArray()), 0, 16).TrimEnd('=')}";
 
     [JsonSerializable(typeof(Profile))]
-    [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+    [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
     private sealed partial class Format : JsonSerializerContext;
 }

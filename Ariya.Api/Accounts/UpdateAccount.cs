@@ -47,8 +47,7 @@ internal sealed partial class UpdateAccount(AriyaDbContext db, IdempotentWork wo
         var tags = http.Request.GetTypedHeaders().IfMatch;
         var isAnyVersion = string.IsNullOrEmpty(http.Request.Headers.IfMatch) || tags.Contains(EntityTagHeaderValue.Any);
         var meant = tags.Where(tag => !tag.IsWeak).Select(tag => tag.Tag.ToString()).ToArray();
-        await work.BeginAsync(cancellationToken);
-        var updated = await db.QueryFirstAsync(
+        var updated = await work.DoAsync(() => db.QueryFirstAsync(
             $"""
              with a as (
                update accounts
@@ -67,7 +66,7 @@ internal sealed partial class UpdateAccount(AriyaDbContext db, IdempotentWork wo
              select a.*, coalesce(v.business_name, b.business_name) as business_name, coalesce(v.category, b.category) as category
              from a left join v on true left join vendors b on b.account_id = a.id
              """,
-            row => new Caller(caller.SessionId, AccountBody.Read(row), row.Get<int>("version")), cancellationToken);
+            row => new Caller(caller.SessionId, AccountBody.Read(row), row.Get<int>("version")), cancellationToken), cancellationToken);
         if (updated is null)
         {
             return Problem.PreconditionFailed();

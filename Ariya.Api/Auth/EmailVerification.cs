@@ -208,8 +208,7 @@ internal sealed class EmailVerification(
     private async Task<VerificationResult> ConsumeAsync(
         FoundToken found, bool isPasswordProven, ClientInfo client, CancellationToken cancellationToken)
     {
-        await work.BeginAsync(cancellationToken);
-        var outcome = await db.QueryBatchAsync(
+        var outcome = await work.DoAsync(() => db.QueryBatchAsync(
             [
                 $"select pg_advisory_xact_lock(hashtextextended({found.Address}, 0))",
                 $"""
@@ -251,7 +250,7 @@ internal sealed class EmailVerification(
                  from c
                  """,
             ],
-            row => (Created: row.Get<long>("created"), Existed: row.Get<bool>("existed"), IsContested: row.Get<bool>("is_contested")), cancellationToken);
+            row => (Created: row.Get<long>("created"), Existed: row.Get<bool>("existed"), IsContested: row.Get<bool>("is_contested")), cancellationToken), cancellationToken);
         work.WhenCommitted(bell.Ring);
         // Otherwise somebody was faster between the look and the update: another press of the button, or the clock.
         return outcome[0] switch

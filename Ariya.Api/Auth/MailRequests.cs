@@ -17,8 +17,7 @@ internal sealed class MailRequests(AriyaDbContext db, AddressKeys addressKeys, I
     public async Task RequestAsync(
         string mailKind, TimeSpan deliverWithin, string auditKind, EmailAddress email, ClientInfo client, CancellationToken cancellationToken)
     {
-        await work.BeginAsync(cancellationToken);
-        await db.ExecuteAsync(
+        await work.DoAsync(() => db.ExecuteAsync(
             $"""
              with m as (
                insert into outbox_messages (id, mail_id, kind, recipient, deliver_before, traceparent, salt)
@@ -27,7 +26,7 @@ internal sealed class MailRequests(AriyaDbContext db, AddressKeys addressKeys, I
              insert into audit_events (id, kind, address_key, network, user_agent)
              values ({Guid.CreateVersion7()}, {auditKind}, {addressKeys.Of(email)}, {client.Network}, {client.UserAgent})
              """,
-            cancellationToken);
+            cancellationToken), cancellationToken);
         work.WhenCommitted(bell.Ring);
     }
 }

@@ -117,8 +117,7 @@ internal sealed class PasswordReset(
         FoundToken found, EmailAddress email, string passwordHash, ClientInfo client, CancellationToken cancellationToken)
     {
         var addressKey = addressKeys.Of(email);
-        await work.BeginAsync(cancellationToken);
-        var used = await db.QueryBatchAsync(
+        var used = await work.DoAsync(() => db.QueryBatchAsync(
             [
                 $"select 1 from sign_in_failures where address_key = {addressKey} order by key for update",
                 $"select 1 from accounts where id = {found.AccountId} for no key update",
@@ -156,7 +155,7 @@ internal sealed class PasswordReset(
                  select id from a
                  """,
             ],
-            row => row.GetGuid(0), cancellationToken);
+            row => row.GetGuid(0), cancellationToken), cancellationToken);
         work.WhenCommitted(bell.Ring);
         return used.Count == 1 ? ResetResult.Done : ResetResult.Used;
     }

@@ -34,8 +34,7 @@ internal sealed partial class Refresh(
     {
         var errors = new FieldErrors();
         errors.Required("refreshToken", request.RefreshToken);
-        var idempotencyKey = http.Headers[RequestKeys.Header].ToString();
-        if (idempotencyKey.Length > 0 && !RequestKeys.IsKey(idempotencyKey))
+        if (!RequestKeys.TryRead(http, out var idempotencyKey))
         {
             errors.Add(RequestKeys.Header, RequestKeys.Rule);
         }

@@ -70,9 +70,8 @@ internal sealed class Register(
 
         var id = Guid.CreateVersion7();
         var fingerprint = addressKeys.Fingerprint(email.Canonical, password, firstName, lastName, businessName, category);
-        await work.BeginAsync(cancellationToken);
         // Waits for a link of this address that is being used just now, so that its judgement of how many registrations there are holds.
-        await db.QueryBatchAsync(
+        await work.DoAsync(() => db.QueryBatchAsync(
             [
                 $"select pg_advisory_xact_lock(hashtextextended({email.Canonical}, 0))",
                 $"""
@@ -97,7 +96,7 @@ internal sealed class Register(
                  returning id
                  """,
             ],
-            row => row.GetGuid(0), cancellationToken);
+            row => row.GetGuid(0), cancellationToken), cancellationToken);
         work.WhenCommitted(bell.Ring);
         return TypedResults.Accepted((string?)null);
     }

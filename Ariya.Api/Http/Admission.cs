@@ -26,20 +26,29 @@ internal sealed class Admission(
 
     /// <param name="subject">Whom the request is about: the caller's account, else the address or token in the body.</param>
     /// <param name="body">The request as it was read.</param>
-    /// <param name="execute">Does what is asked for. With an Idempotency-Key it may be run again after a conflict that undid it.</param>
+    /// <param name="execute">Does what is asked for; hands its statements to <see cref="IdempotentWork.DoAsync"/>.</param>
     /// <param name="cancellationToken">Ends the wait; what was committed stays.</param>
     public async Task<IResult> RunAsync<TBody>(string subject, TBody body, Func<Task<IResult>> execute, CancellationToken cancellationToken)
     {
-        var header = http.Request.Headers[RequestKeys.Header];
-        if (!isIdempotent || header.Count == 0)
+        if (!isIdempotent)
         {
-            return await LimitAsync(subject, execute);
+            return (IResult)(await LimitAsync(limits, http, subject, async () => await execute()))!;
         }
 
         limits.About(subject);
-        if (header is not [{ } key] || !RequestKeys.IsKey(key))
+        if (!RequestKeys.TryRead(http.Request, out var key))
         {
             return Problem.Validation(RequestKeys.Header, RequestKeys.Rule);
+        }
+
+        if (key.Length == 0)
+        {
+            return (IResult)(await LimitAsync(limits, http, subject, async () => await execute()))!;
+        }
+
+        if (limits.SpendLookUp() is { IsAdmitted: false } tooMany)
+        {
+            return Refusal(tooMany);
         }
 
         var id = keys.Id($"{http.Request.Method} {((RouteEndpoint)http.GetEndpoint()!).RoutePattern.RawText}", subject, key);
@@ -51,10 +60,19 @@ internal sealed class Admission(
 
         var content = body as byte[] ?? JsonSerializer.SerializeToUtf8Bytes(body, json.Value.SerializerOptions);
         return await work.FindAsync(id, keys.Fingerprint(content, http.Request.Headers.IfMatch.ToString()), cancellationToken)
-            ?? await LimitAsync(subject, () => work.RunAsync(execute, http, cancellationToken));
+            ?? (IResult)(await LimitAsync(limits, http, subject, async () => await work.RunAsync(execute, http, cancellationToken)))!;
     }
 
-    private async Task<IResult> LimitAsync(string subject, Func<Task<IResult>> execute)
+    /// <summary>Counts a request that has no body to be judged first. For an endpoint filter of the group.</summary>
+    public static async ValueTask<object?> LimitBodylessAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        var (http, method) = (context.HttpContext, context.HttpContext.Request.Method);
+        return HttpMethods.IsGet(method) || HttpMethods.IsDelete(method)
+            ? await LimitAsync(http.Features.Get<RequestLimits>()!, http, null, () => next(context))
+            : await next(context);
+    }
+
+    private static async Task<object?> LimitAsync(RequestLimits limits, HttpContext http, string? subject, Func<ValueTask<object?>> execute)
     {
         var receipt = await limits.SpendAsync(subject);
         if (!receipt.IsAdmitted)
@@ -76,22 +94,7 @@ internal sealed class Admission(
         }
     }
 
-    /// <summary>Counts a request that has no body to be judged first. For an endpoint filter of the group.</summary>
-    public static async ValueTask<object?> LimitBodylessAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
-    {
-        var method = context.HttpContext.Request.Method;
-        if (HttpMethods.IsGet(method) || HttpMethods.IsDelete(method))
-        {
-            var receipt = await context.HttpContext.Features.Get<RequestLimits>()!.SpendAsync(null);
-            if (!receipt.IsAdmitted)
-            {
-                return Refusal(receipt);
-            }
-        }
-
-        return await next(context);
-    }
-
+    // Of what is not shown, when others asked must not be told by the second either.
     private static IResult Refusal(LimitReceipt receipt) => Problem.RateLimited(
-        receipt.Full.Max(state => RequestLimits.Seconds(state.Wait)), receipt.Full.Select(state => state.Bucket.Policy));
+        receipt.Full.Max(state => RequestLimits.Seconds(state.Bucket.IsShown ? state.Wait : state.Bucket.Window)), receipt.Full.Select(state => state.Bucket.Policy));
 }

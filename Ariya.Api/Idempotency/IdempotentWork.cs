@@ -12,7 +12,8 @@ namespace Ariya.Api.Idempotency;
 /// </summary>
 internal sealed class IdempotentWork(AriyaDbContext db, IServiceScopeFactory scopes) : IAsyncDisposable
 {
-    private static readonly TimeSpan s_patienceWithCommit = TimeSpan.FromSeconds(2);
+    // Longer than a statement may hold the lock.
+    private static readonly TimeSpan s_patienceWithCommit = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
 
     private readonly List<Action> _whenCommitted = [];
@@ -21,22 +22,29 @@ internal sealed class IdempotentWork(AriyaDbContext db, IServiceScopeFactory sco
     private IDbContextTransaction? _transaction;
 
     /// <summary>
-    /// To be called right before the statements of the effect, after everything slow: begins the transaction that the record will be in. Without a
-    /// key each statement or batch stays its own transaction.
+    /// Runs the statements of the effect, after everything slow. With a key they are in the transaction that the record will be in, and are run
+    /// again when a conflict with another transaction undid it; without one each statement or batch is its own transaction.
     /// </summary>
     /// <exception cref="AnsweredElsewhereException">Another instance works, or has worked, on the same request.</exception>
-    public async Task BeginAsync(CancellationToken cancellationToken)
+    public async Task<T> DoAsync<T>(Func<Task<T>> effect, CancellationToken cancellationToken)
     {
-        if (_id is null || _transaction is not null)
+        if (_id is null)
         {
-            return;
+            return await effect();
         }
 
-        _transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        var (isFree, answer) = await LookAsync(db, cancellationToken);
-        if (answer is not null || !isFree)
+        for (var retries = 0; ; retries++)
         {
-            throw new AnsweredElsewhereException(answer ?? Problem.IdempotencyInFlight());
+            await BeginAsync(cancellationToken);
+            try
+            {
+                return await effect();
+            }
+            catch (PostgresException exception) when (Conflicts.IsConflict(exception) && retries < Conflicts.MaxRetries)
+            {
+                await DropAsync();
+                await Conflicts.PauseAsync(cancellationToken);
+            }
         }
     }
 
@@ -62,38 +70,34 @@ internal sealed class IdempotentWork(AriyaDbContext db, IServiceScopeFactory sco
     }
 
     /// <summary>Does the work and records its answer.</summary>
-    /// <param name="work">May be run again after a conflict with another transaction, which undid all of it.</param>
+    /// <param name="work">Hands its statements to <see cref="DoAsync"/>.</param>
     /// <param name="http">The request.</param>
     /// <param name="cancellationToken">Ends the wait; what was committed stays.</param>
     public async Task<IResult> RunAsync(Func<Task<IResult>> work, HttpContext http, CancellationToken cancellationToken)
     {
-        for (var retries = 0; ; retries++)
+        try
         {
-            try
+            var result = await work();
+            var answer = await StoredAnswer.OfAsync(result, http);
+            if (!answer.IsKept)
             {
-                var result = await work();
-                var answer = await StoredAnswer.OfAsync(result, http);
-                if (!answer.IsKept)
-                {
-                    await DropAsync();
-                    return result;
-                }
+                return result;
+            }
 
-                // A refusal without an effect has no transaction yet.
-                await BeginAsync(cancellationToken);
-                await RecordAsync(answer, cancellationToken);
-                return await CommitAsync(answer, cancellationToken);
-            }
-            catch (AnsweredElsewhereException elsewhere)
-            {
-                await DropAsync();
-                return elsewhere.Answer;
-            }
-            catch (PostgresException exception) when (Conflicts.IsConflict(exception) && retries < Conflicts.MaxRetries)
-            {
-                await DropAsync();
-                await Conflicts.PauseAsync(cancellationToken);
-            }
+            // A refusal without an effect has no transaction yet.
+            await BeginAsync(cancellationToken);
+            await RecordAsync(answer, cancellationToken);
+            await CommitAsync();
+            return answer.ToResult(isReplayed: false);
+        }
+        catch (AnsweredElsewhereException elsewhere)
+        {
+            return elsewhere.Answer;
+        }
+        finally
+        {
+            // Before the answer is on its way: a repeat must not find the lock of a transaction that is over.
+            await DropAsync();
         }
     }
 
@@ -109,41 +113,69 @@ internal sealed class IdempotentWork(AriyaDbContext db, IServiceScopeFactory sco
          """,
         cancellationToken);
 
-    // When the connection breaks during the commit nobody knows what became of it. The record tells, as soon as the lock is free; the work is not
-    // done a second time.
-    private async Task<IResult> CommitAsync(StoredAnswer answer, CancellationToken cancellationToken)
+    private async Task BeginAsync(CancellationToken cancellationToken)
     {
+        if (_transaction is not null)
+        {
+            return;
+        }
+
+        _transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var (isFree, answer) = await LookAsync(db, cancellationToken);
+        if (!isFree && answer is null)
+        {
+            // Perhaps only somebody who looked at this very moment.
+            await Task.Delay(s_pause, cancellationToken);
+            (isFree, answer) = await LookAsync(db, cancellationToken);
+        }
+
+        if (answer is not null || !isFree)
+        {
+            throw new AnsweredElsewhereException(answer ?? Problem.IdempotencyInFlight());
+        }
+    }
+
+    // Not cut short by a caller who has gone: everything is done but this. When the connection breaks now nobody knows what became of it; the record
+    // tells, as soon as the lock is free. The work is not done a second time.
+    private async Task CommitAsync()
+    {
+        var whenCommitted = _whenCommitted.ToList();
         try
         {
-            await _transaction!.CommitAsync(cancellationToken);
+            await _transaction!.CommitAsync(CancellationToken.None);
         }
-        catch (Exception exception) when (exception is NpgsqlException and not PostgresException or OperationCanceledException or IOException)
+        catch (Exception exception) when (exception is NpgsqlException and not PostgresException or IOException or TimeoutException)
         {
+            await DropAsync();
             if (!await WasCommittedAsync())
             {
                 throw;
             }
         }
 
-        var whenCommitted = _whenCommitted.ToList();
-        await DropAsync();
         whenCommitted.ForEach(action => action());
-        return answer.ToResult(isReplayed: false);
     }
 
     private async Task<bool> WasCommittedAsync()
     {
         using var patience = new CancellationTokenSource(s_patienceWithCommit);
-        while (true)
+        try
         {
-            await using var scope = scopes.CreateAsyncScope();
-            var (isFree, answer) = await LookAsync(scope.ServiceProvider.GetRequiredService<AriyaDbContext>(), patience.Token);
-            if (isFree || answer is not null)
+            while (true)
             {
-                return answer is not null;
-            }
+                await using var scope = scopes.CreateAsyncScope();
+                var (isFree, answer) = await LookAsync(scope.ServiceProvider.GetRequiredService<AriyaDbContext>(), patience.Token);
+                if (isFree || answer is not null)
+                {
+                    return answer is not null;
+                }
 
-            await Task.Delay(s_pause, patience.Token);
+                await Task.Delay(s_pause, patience.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
         }
     }
 

@@ -33,7 +33,10 @@ internal enum Counted
 /// <summary>Which buckets a request draws from: by its route's class and template, the client's network and whom it is about.</summary>
 internal sealed class Buckets(SecretKeys secrets, IOptions<RateLimitOptions> options)
 {
-    private const string AnyRoute = "";
+    // Requests with an Idempotency-Key that one instance looks up for one network in a minute: a repeat draws from no other limit.
+    private const int LookUpPermits = 300;
+    private static readonly TimeSpan s_lookUpWindow = TimeSpan.FromMinutes(1);
+
     private readonly byte[] _key = secrets.Current("rate-limits");
     private readonly RateLimitOptions _options = options.Value;
 
@@ -49,12 +52,13 @@ internal sealed class Buckets(SecretKeys secrets, IOptions<RateLimitOptions> opt
             [
                 .. subject is null
                     ? Array.Empty<Bucket>()
-                    : [Bucket("auth", _options.AuthPermits, _options.AuthWindow, true, Counted.TriesUntilSuccess, route, client.Host, subject)],
-                // Of all routes together: whoever has guessed enough here shall not go on there.
-                Bucket("network", _options.NetworkPermits, _options.NetworkWindow, true, Counted.Failures, AnyRoute, client.Host),
-                Bucket("network-day", _options.NetworkDayPermits, _options.NetworkDayWindow, true, Counted.Failures, AnyRoute, client.Host),
-                Bucket("wide-network", Wide(_options.NetworkPermits), _options.NetworkWindow, false, Counted.Failures, AnyRoute, client.Network),
-                Bucket("wide-network-day", Wide(_options.NetworkDayPermits), _options.NetworkDayWindow, false, Counted.Failures, AnyRoute, client.Network),
+                    : [Bucket("auth", _options.AuthPermits, _options.AuthWindow, true, Counted.TriesUntilSuccess, route, client.Host, subject),
+                       // Who succeeds every time fills tables and mailboxes all the same.
+                       Bucket("auth-total", _options.AuthTotalPermits, _options.AuthWindow, true, Counted.Always, route, client.Host, subject)],
+                Bucket("network", _options.NetworkPermits, _options.NetworkWindow, true, Counted.Failures, route, client.Host),
+                Bucket("network-day", _options.NetworkDayPermits, _options.NetworkDayWindow, true, Counted.Failures, route, client.Host),
+                Bucket("wide-network", Wide(_options.NetworkPermits), _options.NetworkWindow, false, Counted.Failures, route, client.Network),
+                Bucket("wide-network-day", Wide(_options.NetworkDayPermits), _options.NetworkDayWindow, false, Counted.Failures, route, client.Network),
             ],
             LimitClass.Mail =>
             [
@@ -70,6 +74,9 @@ internal sealed class Buckets(SecretKeys secrets, IOptions<RateLimitOptions> opt
         buckets.RemoveAll(bucket => bucket.Permits == 0);
         return buckets;
     }
+
+    /// <summary>Counted in this process alone, before anything is asked of a server.</summary>
+    public Bucket LookUps(ClientInfo client) => Bucket("repeats", LookUpPermits, s_lookUpWindow, true, Counted.Always, client.Host);
 
     private int Wide(int permits) => (int)Math.Min(int.MaxValue, (long)permits * _options.WideNetworkFactor);
 

@@ -17,6 +17,10 @@ internal sealed class RateLimitOptions
     [Range(typeof(TimeSpan), Shortest, Longest)]
     public TimeSpan AuthWindow { get; set; } = TimeSpan.FromMinutes(15);
 
+    /// <summary>Requests of one network to one account in the same window, successful ones too.</summary>
+    [Range(0, int.MaxValue)]
+    public int AuthTotalPermits { get; set; } = 300;
+
     /// <summary>Failed tries of one IPv4 address or IPv6 /64, at whatever account; a /24 or /48 may make <see cref="WideNetworkFactor"/> times as many.</summary>
     [Range(0, int.MaxValue)]
     public int NetworkPermits { get; set; } = 100;

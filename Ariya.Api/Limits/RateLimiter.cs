@@ -24,6 +24,14 @@ internal sealed class RateLimiter(LocalCounter local, SharedCounter shared, Limi
         return receipt;
     }
 
+    /// <summary>For what is asked before Redis may be.</summary>
+    public LimitReceipt SpendHere(Bucket bucket)
+    {
+        var receipt = new LimitReceipt(local.Spend([bucket]), null);
+        metrics.Refused(receipt);
+        return receipt;
+    }
+
     public async Task<LimitReceipt> PeekAsync(IReadOnlyList<Bucket> buckets) =>
         new(local.Peek(buckets), buckets.Count > 0 ? await shared.PeekAsync(buckets) : null);
 
@@ -60,7 +68,7 @@ internal sealed record LimitReceipt(LimitVerdict Here, LimitVerdict? Everywhere)
     public IReadOnlyList<BucketState> Full => IsAdmitted ? [] : [.. States.Where(state => state.Remaining == 0)];
 }
 
-/// <summary>Counters for dashboards and alerts: docs/configuration.md names them.</summary>
+/// <summary>Counters for dashboards and alerts: docs/limits.md names them.</summary>
 internal sealed class LimitMetrics
 {
     private readonly Counter<long> _refused;
@@ -75,16 +83,18 @@ internal sealed class LimitMetrics
 
     public void Judged(LimitReceipt receipt)
     {
-        if (!receipt.IsAdmitted)
-        {
-            foreach (var state in receipt.Full)
-            {
-                _refused.Add(1, new TagList { { "policy", state.Bucket.Policy } });
-            }
-        }
-        else
+        Refused(receipt);
+        if (receipt.IsAdmitted)
         {
             _counted.Add(1, new TagList { { "where", receipt.Everywhere is null ? "process" : "redis" } });
+        }
+    }
+
+    public void Refused(LimitReceipt receipt)
+    {
+        foreach (var state in receipt.Full)
+        {
+            _refused.Add(1, new TagList { { "policy", state.Bucket.Policy } });
         }
     }
 }

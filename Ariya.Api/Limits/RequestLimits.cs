@@ -10,6 +10,11 @@ internal sealed class RequestLimits(RateLimiter limiter, Buckets buckets, HttpCo
     private LimitReceipt? _receipt;
     private string? _subject;
 
+    /// <summary>The limits of a class for a request to its own route.</summary>
+    public static RequestLimits Of(HttpContext http, LimitClass limits) => new(
+        http.RequestServices.GetRequiredService<RateLimiter>(), http.RequestServices.GetRequiredService<Buckets>(), http, limits,
+        $"{http.Request.Method} {((RouteEndpoint)http.GetEndpoint()!).RoutePattern.RawText}");
+
     /// <param name="subject">Account, address or token that the request is about. The caller's account, where there is one.</param>
     /// <returns>Whether it is admitted; its buckets when it is not.</returns>
     public async Task<LimitReceipt> SpendAsync(string? subject)
@@ -17,6 +22,9 @@ internal sealed class RequestLimits(RateLimiter limiter, Buckets buckets, HttpCo
         _subject = subject;
         return _receipt = await limiter.SpendAsync(Buckets());
     }
+
+    /// <summary>Whether this network may look up another key: a repeat costs no other limit, and looking costs a round trip.</summary>
+    public LimitReceipt SpendLookUp() => limiter.SpendHere(buckets.LookUps(ClientInfo.Of(http)));
 
     /// <summary>For a request that is answered without being counted: whose buckets its answer tells of.</summary>
     public void About(string subject) => _subject = subject;
@@ -84,12 +92,9 @@ internal static class RequestLimiting
     {
         app.Use((context, next) =>
         {
-            if (context.GetEndpoint() is RouteEndpoint endpoint && endpoint.Metadata.GetMetadata<Limited>() is { } limited)
+            if (context.GetEndpoint()?.Metadata.GetMetadata<Limited>() is { } limited)
             {
-                var services = context.RequestServices;
-                context.Features.Set(new RequestLimits(
-                    services.GetRequiredService<RateLimiter>(), services.GetRequiredService<Buckets>(), context, limited.Class,
-                    $"{context.Request.Method} {endpoint.RoutePattern.RawText}"));
+                context.Features.Set(RequestLimits.Of(context, limited.Class));
                 context.Response.OnStarting(static state =>
                 {
                     var http = (HttpContext)state;

@@ -98,7 +98,7 @@ internal sealed class SharedCounter(RedisCalls redis, TimeProvider clock)
     {
         // A server that stood still does what it was asked for once it goes on. Whoever signed in meanwhile would find their tries used up.
         var ahead = Volatile.Read(ref _ahead);
-        var answer = await AskAsync(how, buckets, ahead == 0 ? 0 : Now() + ahead + (long)RedisCalls.Patience.TotalMicroseconds);
+        var answer = await AskAsync(how, buckets, ahead == 0 ? 0 : Now() + ahead + (long)redis.Patience.TotalMicroseconds);
         if (answer is not null && (int)answer[0] == TooLate)
         {
             // And here it is all the same: its clock was set, or goes faster.

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Ariya.Api.Auth;
 using Ariya.Api.Http;
+using Ariya.Api.Limits;
 using Ariya.Api.Passwords;
 
 namespace Ariya.Api.Pages;
@@ -64,7 +65,31 @@ internal static class VerifyEmailPage
             return Page.Render("VerifyEmailPassword.html", StatusCodes.Status400BadRequest, ("token", token), ("message", errors.ByField["password"][0]));
         }
 
-        return await verification.VerifyAsync(token, password, client, cancellationToken) switch
+        if (password is null)
+        {
+            return Answer(await verification.VerifyAsync(token, null, client, cancellationToken), token);
+        }
+
+        // A page has no limit but where it takes guesses, each of which costs a hash.
+        var limits = RequestLimits.Of(request.HttpContext, LimitClass.Auth);
+        if (await limits.SpendAsync(token) is { IsAdmitted: false })
+        {
+            return Page.Render("Busy.html", StatusCodes.Status429TooManyRequests);
+        }
+
+        var result = await verification.VerifyAsync(token, password, client, cancellationToken);
+        await limits.SettleAsync(result switch
+        {
+            VerificationResult.Verified or VerificationResult.AlreadyVerified => StatusCodes.Status200OK,
+            VerificationResult.Busy => StatusCodes.Status503ServiceUnavailable,
+            _ => StatusCodes.Status401Unauthorized,
+        });
+        return Answer(result, token);
+    }
+
+    private static IResult Answer(VerificationResult result, string token)
+    {
+        return result switch
         {
             VerificationResult.Verified => SeeOther("verified"),
             VerificationResult.AlreadyVerified => SeeOther("already-verified"),

@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
 using Polly;
 using Polly.CircuitBreaker;
 using StackExchange.Redis;
@@ -5,14 +7,11 @@ using StackExchange.Redis;
 namespace Ariya.Api.Redis;
 
 /// <summary>
-/// Calls to Redis that a request can do without. Each ends within 100 ms; after a few that failed Redis is left alone for a second,
+/// Calls to Redis that a request can do without. Each ends within 100 ms, or what the setting says; after a few that failed Redis is left alone for a second,
 /// and then one request tries again. Nobody connects on a request's time either.
 /// </summary>
 internal sealed partial class RedisCalls : IHostedService
 {
-    /// <summary>How long a call is waited for.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
-
     private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(1);
 
     private readonly IServiceProvider _services;
@@ -22,8 +21,9 @@ internal sealed partial class RedisCalls : IHostedService
     private readonly Lazy<Task<IConnectionMultiplexer>> _connection;
     private int _isAway;
 
-    public RedisCalls(IServiceProvider services, TimeProvider clock, ILogger<RedisCalls> logger)
+    public RedisCalls(IServiceProvider services, IOptions<RedisOptions> options, TimeProvider clock, ILogger<RedisCalls> logger)
     {
+        Patience = options.Value.Patience;
         _services = services;
         _clock = clock;
         _logger = logger;
@@ -43,16 +43,19 @@ internal sealed partial class RedisCalls : IHostedService
             .Build();
     }
 
+    /// <summary>How long a call is waited for.</summary>
+    public TimeSpan Patience { get; }
+
     /// <summary>
     /// The client's own settings: it gives up by itself too, and notices a connection that has died silently after four such times; a call made while there is no
     /// connection fails at once instead of waiting for one.
     /// </summary>
-    public static void Configure(ConfigurationOptions options)
+    public static void Configure(ConfigurationOptions options, TimeSpan patience)
     {
         options.AbortOnConnectFail = false;
         options.ConnectTimeout = 1000;
         options.SyncTimeout = 500;
-        options.AsyncTimeout = 500;
+        options.AsyncTimeout = Math.Max(500, (int)patience.TotalMilliseconds * 2);
         options.BacklogPolicy = BacklogPolicy.FailFast;
     }
 
@@ -94,7 +97,7 @@ internal sealed partial class RedisCalls : IHostedService
 
     private async Task<RedisResult> AskAsync(Func<IDatabase, Task<RedisResult>> call)
     {
-        if (!_connection.Value.IsCompletedSuccessfully)
+        if (!_connection.Value.IsCompleted)
         {
             throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, "Redis is not connected yet.");
         }
@@ -139,10 +142,22 @@ internal sealed partial class RedisCalls : IHostedService
     }
 }
 
+internal sealed class RedisOptions
+{
+    public const string Section = "Redis";
+
+    /// <summary>How long a request waits for an answer before it goes on without.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "00:00:10")]
+    public TimeSpan Patience { get; set; } = TimeSpan.FromMilliseconds(100);
+}
+
 internal static class RedisRegistration
 {
     public static void AddRedisCalls(this IHostApplicationBuilder builder)
     {
+        builder.Services.AddOptions<RedisOptions>().BindConfiguration(RedisOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        var patience = builder.Configuration.GetSection(RedisOptions.Section).Get<RedisOptions>()?.Patience ?? new RedisOptions().Patience;
+        builder.AddRedisClient("cache", configureOptions: options => RedisCalls.Configure(options, patience));
         builder.Services.AddSingleton<RedisCalls>();
         builder.Services.AddHostedService(services => services.GetRequiredService<RedisCalls>());
     }

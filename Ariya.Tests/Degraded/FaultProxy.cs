@@ -104,12 +104,14 @@ internal sealed class FaultProxy : IAsyncDisposable
                     await Task.Delay(Latency, _end.Token);
                 }
 
+                var isLast = isToServer && CutAfter is { } bytes && buffer.AsSpan(0, read).IndexOf(bytes) >= 0;
+                // What is sent arrives; only its answer does not.
+                connection.IsLost |= isLast;
                 await to.GetStream().WriteAsync(buffer.AsMemory(0, read), _end.Token);
-                if (isToServer && CutAfter is { } bytes && buffer.AsSpan(0, read).IndexOf(bytes) >= 0)
+                if (isLast)
                 {
                     CutAfter = null;
                     from.Close();
-                    // What was sent arrives; only its answer does not.
                     to.Client.Shutdown(SocketShutdown.Send);
                     return;
                 }

@@ -57,7 +57,7 @@ internal sealed class Load : IAsyncDisposable
         return Since();
     }
 
-    /// <summary>Lets people go on until a whole second has passed in which everything succeeded.</summary>
+    /// <summary>Lets people go on until ten answers of each kind in a row succeeded.</summary>
     public async Task BackToNormalAsync(TimeSpan within)
     {
         var waited = Stopwatch.StartNew();

@@ -1,7 +1,7 @@
 namespace Ariya.Tests.Degraded;
 
 /// <summary>Redis in every state it can be in, under load: everything works, nothing waits, and it is used again within ten seconds.</summary>
-[Collection(ServerRoomTests.Name)]
+[Collection(RedisFaultRoom.Name)]
 public sealed class RedisFaultTests(ServerRoom server) : IAsyncLifetime
 {
     private static readonly TimeSpan s_recovery = TimeSpan.FromSeconds(10);
@@ -98,7 +98,7 @@ public sealed class RedisFaultTests(ServerRoom server) : IAsyncLifetime
     [Fact]
     public async Task NeverThereAndThenThere()
     {
-        var redis = await RedisServer.StartAsync(RedisServer.Garnet);
+        await using var redis = await RedisServer.StartAsync(RedisServer.Garnet);
         await redis.KillAsync();
         var api = StartApi(redis.ConnectionString);
         await using var load = await Load.StartAsync(_room, api);
@@ -106,7 +106,6 @@ public sealed class RedisFaultTests(ServerRoom server) : IAsyncLifetime
         AssertRight(await load.GoOnAsync(10));
         await redis.StartAsync();
         await Conditions.UntilRedisAsync(api, "healthy");
-        await redis.DisposeAsync();
     }
 
     private async Task FaultAsync(string kind, Func<RedisServer, Task> fault, Func<RedisServer, Task> repair, bool isNoticed = true)
@@ -139,7 +138,7 @@ public sealed class RedisFaultTests(ServerRoom server) : IAsyncLifetime
 
     // Everybody has limits enough: only what Redis does to them is asked for here.
     private HttpClient StartApi(string connection) => _room.StartApi(
-        connection, ("RateLimits:ApiPermits", "1000000"), ("RateLimits:MailPermits", "1000000"), ("RateLimits:NetworkDayPermits", "1000000")).CreateClient();
+        connection, _room.Connection, ("RateLimits:ApiPermits", "1000000"), ("RateLimits:AuthTotalPermits", "1000000"), ("RateLimits:MailPermits", "1000000"), ("RateLimits:NetworkDayPermits", "1000000")).CreateClient();
 
     private static void AssertRight(IReadOnlyCollection<LoadAnswer> answers)
     {

@@ -15,6 +15,10 @@ internal sealed class RedisServer : IAsyncDisposable
 
     private static readonly ChildProcesses s_children = new();
 
+    // SIGSTOP and SIGCONT, which macOS numbers otherwise.
+    private static readonly StopSignal s_stop = (StopSignal)(OperatingSystem.IsMacOS() ? 17 : 19);
+    private static readonly StopSignal s_continue = (StopSignal)(OperatingSystem.IsMacOS() ? 19 : 18);
+
     private readonly string _kind;
     private readonly string _folder;
     private readonly ConcurrentQueue<string> _lines = [];
@@ -106,9 +110,9 @@ internal sealed class RedisServer : IAsyncDisposable
     }
 
     /// <summary>Takes connections and bytes, and answers nothing.</summary>
-    public void Pause() => Assert.True(Posix.SignalGroup(_process!.Id, (StopSignal)19));
+    public void Pause() => Assert.True(Posix.SignalGroup(_process!.Id, s_stop));
 
-    public void GoOn() => Assert.True(Posix.SignalGroup(_process!.Id, (StopSignal)18));
+    public void GoOn() => Assert.True(Posix.SignalGroup(_process!.Id, s_continue));
 
     /// <summary>Over a connection of its own.</summary>
     public async Task<RedisResult> CommandAsync(string command, params object[] arguments)

@@ -1,5 +1,5 @@
-using System.Net.Http.Json;
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using Ariya.Data.Passwords;
 using Ariya.Tests.Contract;
 using Ariya.Tests.Mail.Outbox;
@@ -23,7 +23,7 @@ public sealed class ServerRoom : IAsyncLifetime
     private string _connection = "";
     private string _passwordHash = "";
 
-    /// <summary>For tests that do nothing to it; empty when a test begins.</summary>
+    /// <summary>For tests that do not take it away; empty when a test begins.</summary>
     internal RedisServer Redis => _redis!;
 
     public async Task InitializeAsync()
@@ -106,8 +106,9 @@ internal sealed class Room(ServerRoom server, string database, string passwordHa
 
     public string Database => database;
 
-    /// <summary>An API instance; its limits are the product's own unless a setting says otherwise.</summary>
-    public ApiHost StartApi(string? redis, params (string Name, string Value)[] settings) => StartApi(redis, Connection, settings);
+    /// <summary>An API instance; its limits are the product's own unless a setting says otherwise, and it waits for Redis as long as a busy machine needs.</summary>
+    public ApiHost StartApi(string? redis, params (string Name, string Value)[] settings) =>
+        StartApi(redis, Connection, [("Redis:Patience", "00:00:05"), .. settings]);
 
     public ApiHost StartApi(string? redis, string connection, params (string Name, string Value)[] settings)
     {
@@ -208,4 +209,17 @@ internal static class Requests
 public sealed class ServerRoomTests : ICollectionFixture<ServerRoom>
 {
     public const string Name = "A PostgreSQL for instances of the API";
+}
+
+// Faults take their time: each kind of server has a room of its own, beside the others.
+[CollectionDefinition(Name)]
+public sealed class RedisFaultRoom : ICollectionFixture<ServerRoom>
+{
+    public const string Name = "A PostgreSQL beside a Redis that fails";
+}
+
+[CollectionDefinition(Name)]
+public sealed class DatabaseFaultRoom : ICollectionFixture<ServerRoom>
+{
+    public const string Name = "A PostgreSQL that fails";
 }

@@ -46,7 +46,7 @@ public sealed class RunningAriya : IAsyncLifetime
                 .WithEnvironment("Proxies__Networks", "127.0.0.0/8,::1/128")
                 .WithEnvironment("Outbox__PollInterval", "00:00:00.050");
             // They all call from one machine; those about limits say whom they come from and which limits there are.
-            foreach (var limit in new[] { "Auth", "Network", "NetworkDay", "Mail", "Address", "Refresh", "Api", "Upload" })
+            foreach (var limit in new[] { "Auth", "AuthTotal", "Network", "NetworkDay", "Mail", "Address", "Refresh", "Api", "Upload" })
             {
                 appHost.CreateResourceBuilder<ProjectResource>(project).WithEnvironment($"RateLimits__{limit}Permits", "100000");
             }

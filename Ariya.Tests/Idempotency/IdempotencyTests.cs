@@ -46,7 +46,7 @@ public sealed class IdempotencyTests(ServerRoom server) : IAsyncLifetime
     }
 
     [Fact]
-    [Trait("Promise", "P42")]
+    [Trait("Promise", "P39")]
     public async Task ARepeatGetsTheSameAnswerAndCostsNoLimit()
     {
         for (var n = 0; n < 30; n++)
@@ -61,7 +61,7 @@ public sealed class IdempotencyTests(ServerRoom server) : IAsyncLifetime
     }
 
     [Fact]
-    [Trait("Promise", "P42")]
+    [Trait("Promise", "P40")]
     public async Task AnotherBodyUnderTheSameKeyIsRefusedAndDoesNothing()
     {
         var body = new { email = "ada@example.com", password = ServerRoom.Password, firstName = "Ada", lastName = "Lovelace" };
@@ -72,6 +72,7 @@ public sealed class IdempotencyTests(ServerRoom server) : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Promise", "P42")]
     public async Task AKeyIsOfOneCallerAndOneRoute()
     {
         foreach (var (path, email) in new[] { ("forgot-password", "ada"), ("forgot-password", "grace"), ("resend-verification", "ada") })
@@ -103,7 +104,6 @@ public sealed class IdempotencyTests(ServerRoom server) : IAsyncLifetime
     }
 
     [Fact]
-    [Trait("Promise", "P43")]
     public async Task TheRecordAndTheEffectAreOneTransaction()
     {
         using var answer = await _one.ForgotAsync("ada@example.com", key: "whole");
@@ -185,9 +185,15 @@ public sealed class IdempotencyTests(ServerRoom server) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task AKeyIsNewAgainAfterADay()
+    [Trait("Promise", "P43")]
+    public async Task AKeyOutlivesARestartAndAnEmptyRedisButNotTheDay()
     {
         await _one.ForgotAsync("ada@example.com", key: "day");
+        await server.Redis.CommandAsync("FLUSHALL");
+        var restarted = _room.StartApi(server.Redis.ConnectionString).CreateClient();
+        using var replayed = await restarted.ForgotAsync("ada@example.com", key: "day");
+        Assert.Equal((HttpStatusCode.Accepted, "true"), (replayed.StatusCode, replayed.Header("Idempotent-Replayed")));
+
         await _room.SqlAsync("update idempotency_keys set created_at = created_at - interval '24 hours'");
         using var answer = await _one.ForgotAsync("ada@example.com", key: "day");
         Assert.Equal((HttpStatusCode.Accepted, ""), (answer.StatusCode, answer.Header("Idempotent-Replayed")));
@@ -217,6 +223,15 @@ public sealed class IdempotencyTests(ServerRoom server) : IAsyncLifetime
         await transaction.CommitAsync();
         using var answer = await first;
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task LookingForKeysIsLimitedWhereRepeatsCostNoLimit()
+    {
+        var answers = await Task.WhenAll(Enumerable.Range(0, 400).Select(n => _one.ForgotAsync("ada@example.com", "203.0.113.9", key: $"{n}")));
+        Assert.InRange(answers.Count(answer => answer.StatusCode == HttpStatusCode.Accepted), 1, 5);
+        var problems = await Task.WhenAll(answers.Select(answer => answer.Content.ReadAsStringAsync()));
+        Assert.Equal(100, problems.Count(problem => problem.Contains("\"violated-policies\":[\"repeats\"]", StringComparison.Ordinal)));
     }
 
     [Theory]

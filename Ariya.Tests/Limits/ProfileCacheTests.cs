@@ -48,7 +48,7 @@ public sealed class ProfileCacheTests(ServerRoom server) : IAsyncLifetime
     [Fact]
     public async Task WhatItSaysCountsAtTheVersionOfTheDatabaseAndOnlyForShow()
     {
-        await PlantAsync("1", """{"firstName":"Cached","lastName":"Hopper","roles":["admin"],"status":"active","email":"other@example.com"}""");
+        await PlantAsync("1", """{"firstName":"Cached","lastName":"Hopper","locale":null,"vendor":null,"roles":["admin"],"status":"active","email":"other@example.com"}""");
         var account = await AccountAsync();
         Assert.Equal(("Cached", _email, 0), ((string?)account["firstName"], (string?)account["email"], account["roles"]!.AsArray().Count));
 
@@ -83,6 +83,9 @@ public sealed class ProfileCacheTests(ServerRoom server) : IAsyncLifetime
     [InlineData("1", "not json")]
     [InlineData("one", "{}")]
     [InlineData("1", "null")]
+    [InlineData("1", "{}")]
+    [InlineData("1", """{"firstName":null,"lastName":"Hopper","locale":null,"vendor":null}""")]
+    [InlineData("99999999999", """{"firstName":"Cached","lastName":"Hopper","locale":null,"vendor":null}""")]
     public async Task NonsenseUnderItsKeyIsNoProfile(string version, string profile)
     {
         await PlantAsync(version, profile);

@@ -93,6 +93,8 @@ public sealed class AvatarTests(RunningAriya ariya)
         if (body is not null)
         {
             request.Content = new ByteArrayContent(body);
+            // As curl does: a body that is too large is refused before it is sent.
+            request.Headers.ExpectContinue = true;
             request.Content.Headers.ContentType = new MediaTypeHeaderValue(contentType!);
         }
 

@@ -150,7 +150,7 @@ internal sealed class JpegFile
         for (var component = 0; component < _componentIds.Length; component++)
         {
             var fields = segment.Slice(6 + (3 * component), 3);
-            var isSane = (Horizontal: fields[1] >> 4, Vertical: fields[1] & 15, Table: fields[2]) is (>= 1 and <= 4, >= 1 and <= 4, <= 3);
+            var isSane = (Horizontal: fields[1] >> 4, Vertical: fields[1] & 15, Table: fields[2]) is ( >= 1 and <= 4, >= 1 and <= 4, <= 3);
             if (!isSane || _componentIds.AsSpan(0, component).Contains(fields[0]))
             {
                 return false;

@@ -24,20 +24,20 @@ internal sealed class PutAvatar(AriyaDbContext db, IdempotentWork work)
         // Ends with 413 beyond the limit that Routes.cs names.
         await http.Request.Body.CopyToAsync(body, cancellationToken);
         var file = body.ToArray();
+        return await admission.RunAsync(
+            caller.Account.Id.ToString(), file, () => put.WriteAsync(file, caller, client, http, cancellationToken), cancellationToken);
+    }
+
+    private async Task<IResult> WriteAsync(byte[] file, Caller caller, ClientInfo client, HttpContext http, CancellationToken cancellationToken)
+    {
+        // Not before the limits: a megabyte that is no picture is an upload too.
         if (Picture.Read(file, out var reason) is not { } picture)
         {
             return Problem.Validation("picture", reason);
         }
 
-        return await admission.RunAsync(
-            caller.Account.Id.ToString(), file, () => put.WriteAsync(picture, caller, client, http, cancellationToken), cancellationToken);
-    }
-
-    private async Task<IResult> WriteAsync(Picture picture, Caller caller, ClientInfo client, HttpContext http, CancellationToken cancellationToken)
-    {
         var hash = SHA256.HashData(picture.Bytes);
-        await work.BeginAsync(cancellationToken);
-        await db.ExecuteAsync(
+        await work.DoAsync(() => db.ExecuteAsync(
             $"""
              with p as (
                insert into avatars (account_id, content_type, picture, hash)
@@ -48,7 +48,7 @@ internal sealed class PutAvatar(AriyaDbContext db, IdempotentWork work)
              insert into audit_events (id, kind, account_id, session_id, network, user_agent)
              select {Guid.CreateVersion7()}, {AuditKinds.AvatarChanged}, p.account_id, {caller.SessionId}, {client.Network}, {client.UserAgent} from p
              """,
-            cancellationToken);
+            cancellationToken), cancellationToken);
         http.Response.Headers.ETag = TagOf(hash).ToString();
         return TypedResults.NoContent();
     }
