@@ -51,6 +51,7 @@ builder.AddSessions();
 builder.AddStrictJson();
 builder.AddProblems();
 builder.AddClientNetworks();
+Drain.AddTo(builder);
 builder.AddOutboxBell();
 builder.AddRedisCalls();
 builder.AddRequestLimits();

@@ -17,6 +17,7 @@ namespace Ariya.Tests.Contract;
 public sealed class ApiHost : WebApplicationFactory<RegisterRequest>
 {
     public const string JwtSecret = "contract tests: 0123456789 abcdefghij ABCDEFGHIJ";
+    public const string JwtRefreshSecret = "contract tests: refresh 0123456789 abcdefghij ABC";
 
     private const string Token = "a token that was checked before";
 
@@ -38,7 +39,12 @@ public sealed class ApiHost : WebApplicationFactory<RegisterRequest>
         UseKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
     }
 
+    /// <summary>What this instance takes for the time, if not the machine's.</summary>
+    public TimeProvider? Clock { get; init; }
+
     public static ApiHost With(string? database, string? cache, params (string Name, string Value)[] settings) => new(database, cache, settings);
+
+    public static ApiHost At(TimeProvider clock, string? database, string? cache) => new(database, cache) { Clock = clock };
 
     public static string DatabaseAt(int port) => $"Host=127.0.0.1;Port={port};Username=u;Password=p;Database=d";
 
@@ -72,7 +78,8 @@ public sealed class ApiHost : WebApplicationFactory<RegisterRequest>
         builder.UseSetting("ConnectionStrings:ariyadb", _database);
         builder.UseSetting("ConnectionStrings:cache", _cache);
         builder.UseSetting("JWT_SECRET", JwtSecret);
-        builder.UseSetting("JWT_REFRESH_SECRET", "contract tests: refresh 0123456789 abcdefghij ABC");
+        builder.UseSetting("JWT_REFRESH_SECRET", JwtRefreshSecret);
+        builder.UseSetting("Shutdown:DrainDelay", "00:00:00");
         builder.UseSetting("APP_URL", "https://accounts.example.com");
         foreach (var (name, value) in _settings)
         {
@@ -82,6 +89,12 @@ public sealed class ApiHost : WebApplicationFactory<RegisterRequest>
         builder.ConfigureLogging(logging => logging.ClearProviders());
         // It would forget the caller above, as it should when the database is away.
         builder.ConfigureTestServices(services =>
-            services.Remove(services.Single(service => service.ImplementationType == typeof(ChangeWatch))));
+        {
+            services.Remove(services.Single(service => service.ImplementationType == typeof(ChangeWatch)));
+            if (Clock is not null)
+            {
+                services.AddSingleton(Clock);
+            }
+        });
     }
 }

@@ -1,0 +1,57 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
+
+namespace Ariya.Api.Http;
+
+internal sealed class ShutdownOptions
+{
+    public const string Section = "Shutdown";
+
+    /// <summary>How long requests are still taken after the program was asked to end. Not set: 5 s, in Development none.</summary>
+    public TimeSpan? DrainDelay { get; set; }
+}
+
+/// <summary>
+/// Asked to end, the program first says that it is not ready and goes on serving, until whoever sends it requests has noticed; then it takes
+/// no more, finishes what is in flight and ends.
+/// </summary>
+internal sealed class Drain(IOptions<ShutdownOptions> options, IHostEnvironment environment, TimeProvider clock) : IHostedLifecycleService, IHealthCheck
+{
+    // Together with the delay below the half minute that orchestrators wait before they kill.
+    private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(25);
+    private static readonly TimeSpan s_delay = TimeSpan.FromSeconds(5);
+
+    private volatile bool _isEnding;
+
+    public static void AddTo(IHostApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<ShutdownOptions>().BindConfiguration(ShutdownOptions.Section)
+            .Validate(options => options.DrainDelay is null || (options.DrainDelay >= TimeSpan.Zero && options.DrainDelay < s_longest),
+                $"Shutdown:DrainDelay is 0 to {s_longest.TotalSeconds} s.")
+            .ValidateOnStart();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = s_longest);
+        builder.Services.AddSingleton<Drain>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<Drain>());
+        builder.Services.AddHealthChecks().AddCheck<Drain>("ending");
+    }
+
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        _isEnding = true;
+        var delay = options.Value.DrainDelay ?? (environment.IsDevelopment() ? TimeSpan.Zero : s_delay);
+        await Task.Delay(delay, clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(_isEnding ? HealthCheckResult.Unhealthy("The program ends.") : HealthCheckResult.Healthy());
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}
