@@ -72,7 +72,7 @@ internal sealed class ChangePassword(
                 return Problem.Busy();
             }
 
-            newHash = PasswordHasher.Verify(known.PasswordHash, current) ? hasher.Create(wanted) : null;
+            newHash = hasher.Verify(known.PasswordHash, current) ? hasher.Create(wanted) : null;
         }
 
         if (newHash is null)

@@ -131,7 +131,7 @@ internal sealed class EmailVerification(
                 return VerificationResult.Busy;
             }
 
-            isPasswordProven = PasswordHasher.Verify(found.PasswordHash!, password);
+            isPasswordProven = hasher.Verify(found.PasswordHash!, password);
             judged = isPasswordProven ? VerificationResult.Verified : VerificationResult.WrongPassword;
         }
 

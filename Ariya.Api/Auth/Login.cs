@@ -55,8 +55,8 @@ internal sealed class Login(
 
             // All are computed before anything is decided, during a delay too: neither which one matched nor whether this network
             // is known to the account may be read from the time.
-            isPassword = known.PasswordHash is { } hash ? PasswordHasher.Verify(hash, password) : hasher.VerifyNobody(password);
-            isRegistrationPassword = known.RegistrationHash is { } waiting && PasswordHasher.Verify(waiting, password);
+            isPassword = known.PasswordHash is { } hash ? hasher.Verify(hash, password) : hasher.VerifyNobody(password);
+            isRegistrationPassword = known.RegistrationHash is { } waiting && hasher.Verify(waiting, password);
             if (isPassword && known.RegistrationHash is null && hasher.NeedsRehash(known.PasswordHash!))
             {
                 betterHash = hasher.Create(password);

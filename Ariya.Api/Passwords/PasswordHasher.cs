@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Ariya.Data;
 using Ariya.Data.Passwords;
 using Npgsql;
@@ -8,19 +9,28 @@ namespace Ariya.Api.Passwords;
 /// Makes and checks password hashes with the deployment's algorithm. Every method costs one or more hashes, so callers hold
 /// a place in the <see cref="HashGate"/> first.
 /// </summary>
-internal sealed class PasswordHasher(IServiceScopeFactory scopes)
+internal sealed class PasswordHasher(IServiceScopeFactory scopes, IMeterFactory meters)
 {
+    private readonly Counter<long> _hashes = meters.Create(Telemetry.MeterName).CreateCounter<long>("ariya.passwords.hashes", "{hash}", "Password hashes computed.");
     private volatile Recorded? _recorded;
 
-    public string Create(string password) => PasswordHash.Create(Current.Algorithm, password);
+    public string Create(string password)
+    {
+        _hashes.Add(1);
+        return PasswordHash.Create(Current.Algorithm, password);
+    }
 
-    public static bool Verify(string stored, string password) => PasswordHash.Verify(stored, password);
+    public bool Verify(string stored, string password)
+    {
+        _hashes.Add(1);
+        return PasswordHash.Verify(stored, password);
+    }
 
     /// <summary>Whether a stored hash is weaker than a new one would be.</summary>
     public bool NeedsRehash(string stored) => PasswordHash.NeedsRehash(stored, Current.Algorithm);
 
     /// <summary>The cost of a check for an address without an account; never true.</summary>
-    public bool VerifyNobody(string password) => PasswordHash.Verify(Current.NobodysHash, password) && false;
+    public bool VerifyNobody(string password) => Verify(Current.NobodysHash, password) && false;
 
     /// <summary>Reads the recorded algorithm once. Until that has worked no password is hashed or checked.</summary>
     /// <exception cref="PlatformNotSupportedException">This machine cannot compute the recorded algorithm.</exception>

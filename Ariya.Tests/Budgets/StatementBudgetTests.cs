@@ -13,6 +13,7 @@ namespace Ariya.Tests.Budgets;
 public sealed class StatementBudgetTests(RunningAriya ariya)
 {
     [Fact]
+    [Trait("Promise", "P07")]
     public async Task RegisteringIsOneBatchAndOneCommitForAFreeAndATakenAddress()
     {
         var known = await Person.WithAccountAsync(ariya);
@@ -95,6 +96,8 @@ public sealed class StatementBudgetTests(RunningAriya ariya)
     }
 
     [Theory]
+    [Trait("Promise", "P11")]
+    [Trait("Promise", "P14")]
     [InlineData("forgot-password")]
     [InlineData("resend-verification")]
     public async Task AskingForAMailIsTheSameOneStatementForAnyAddress(string path)

@@ -3,6 +3,7 @@ namespace Ariya.Tests.Contract;
 public sealed class HeaderTests(ApiHost api) : IClassFixture<ApiHost>
 {
     [Theory]
+    [Trait("Promise", "P01")]
     [InlineData("GET", "/api/v1/account", 200)]
     [InlineData("POST", "/api/v1/auth/login", 400)]
     [InlineData("DELETE", "/api/v1/auth/login", 405)]

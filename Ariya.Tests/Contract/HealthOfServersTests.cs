@@ -27,6 +27,7 @@ public sealed class HealthOfServersTests(RunningAriya ariya)
     }
 
     [Fact]
+    [Trait("Promise", "P61")]
     public async Task WithoutRedisTheWorkersLastWordStillCounts()
     {
         var ariyadb = (await ariya.App.GetConnectionStringAsync("ariyadb"))!;

@@ -16,6 +16,7 @@ public sealed class HealthReportTests
         new(RelayStates.Answers, RelayLatencyMs: 12, AgeSeconds: 3, ContactAgeSeconds: 4, OverdueSeconds: null);
 
     [Fact]
+    [Trait("Promise", "P61")]
     public async Task WithoutTheDatabaseItIsUnhealthyAndTellsNothingOfIt()
     {
         await using var api = new ApiHost();
@@ -36,6 +37,7 @@ public sealed class HealthReportTests
     }
 
     [Fact]
+    [Trait("Promise", "P61")]
     public async Task ServersThatHangHoldUpNoReport()
     {
         using var database = WebHost.StartSilentServer();
@@ -65,6 +67,7 @@ public sealed class HealthReportTests
     }
 
     [Fact]
+    [Trait("Promise", "P61")]
     public void WithoutRedisItIsDegraded()
     {
         var checks = HealthChecksBody.Judge(new(s_news, 2), null);
@@ -72,6 +75,7 @@ public sealed class HealthReportTests
     }
 
     [Fact]
+    [Trait("Promise", "P61")]
     public void WithoutTheRelayItIsDegraded()
     {
         var checks = HealthChecksBody.Judge(new(s_news with { RelayState = RelayStates.Away }, 2), s_redis);

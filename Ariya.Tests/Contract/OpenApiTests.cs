@@ -22,6 +22,7 @@ public sealed class OpenApiTests(ApiHost api) : IClassFixture<ApiHost>
     }
 
     [Fact]
+    [Trait("Promise", "P01")]
     public async Task EveryOperationIsNamedAndSaysWhatItAnswers()
     {
         var document = JsonNode.Parse(await ServedAsync())!;

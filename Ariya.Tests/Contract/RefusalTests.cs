@@ -20,6 +20,9 @@ public sealed class RefusalTests(ApiHost api) : IClassFixture<ApiHost>
         select (HttpMethod.Parse(endpoint.Metadata.GetRequiredMetadata<IHttpMethodMetadata>().HttpMethods[0]), path, body);
 
     [Theory]
+    [Trait("Promise", "P01")]
+    [Trait("Promise", "P03")]
+    [Trait("Promise", "P04")]
     [InlineData("{", "malformed_json")]
     [InlineData("[]", "malformed_json")]
     [InlineData("", "malformed_json")]
@@ -35,6 +38,7 @@ public sealed class RefusalTests(ApiHost api) : IClassFixture<ApiHost>
     }
 
     [Fact]
+    [Trait("Promise", "P02")]
     public async Task EveryEndpointNamesTheMembersItMisses()
     {
         foreach (var (method, path, body) in EndpointsWithBodies.Where(endpoint => Operations.RequiredMembers[endpoint.Body].Length > 0))
@@ -46,6 +50,8 @@ public sealed class RefusalTests(ApiHost api) : IClassFixture<ApiHost>
     }
 
     [Fact]
+    [Trait("Promise", "P01")]
+    [Trait("Promise", "P03")]
     public async Task ABodyOfAnotherTypeIsRefusedByEveryEndpoint()
     {
         foreach (var (method, path, _) in EndpointsWithBodies)
@@ -56,21 +62,31 @@ public sealed class RefusalTests(ApiHost api) : IClassFixture<ApiHost>
     }
 
     [Fact]
+    [Trait("Promise", "P03")]
     public async Task ALargeBodyIsRefused()
     {
         using var answer = await api.SendAsync(HttpMethod.Post, Login, $$"""{"email":"{{new string('a', 70_000)}}"}""");
         await AssertProblemAsync(answer, HttpStatusCode.RequestEntityTooLarge, "payload_too_large");
     }
 
-    [Fact]
-    public async Task AnotherMethodIsToldWhichOnesThereAre()
+    [Theory]
+    [Trait("Promise", "P01")]
+    [InlineData("DELETE")]
+    [InlineData("PUT")]
+    [InlineData("GET")]
+    [InlineData("TRACE")]
+    public async Task AnotherMethodIsToldWhichOnesThereAre(string method)
     {
-        using var answer = await api.SendAsync(HttpMethod.Delete, Login);
-        await AssertProblemAsync(answer, HttpStatusCode.MethodNotAllowed, "method_not_allowed");
-        Assert.Equal(["POST"], answer.Content.Headers.Allow);
+        foreach (var path in EndpointsWithBodies.Select(endpoint => endpoint.Path).Distinct().Where(path => path.Contains("/auth/", StringComparison.Ordinal)))
+        {
+            using var answer = await api.SendAsync(HttpMethod.Parse(method), path);
+            await AssertProblemAsync(answer, HttpStatusCode.MethodNotAllowed, "method_not_allowed");
+            Assert.Equal(["POST"], answer.Content.Headers.Allow);
+        }
     }
 
     [Theory]
+    [Trait("Promise", "P01")]
     [InlineData("/")]
     [InlineData("/api/v1/nothing")]
     [InlineData("/docs/nothing.js")]
@@ -81,6 +97,7 @@ public sealed class RefusalTests(ApiHost api) : IClassFixture<ApiHost>
     }
 
     [Fact]
+    [Trait("Promise", "P01")]
     public async Task WithoutATokenTheCallerIsToldToSignIn()
     {
         using var answer = await api.SendAsync(HttpMethod.Get, "/api/v1/account", signedIn: false);

@@ -13,6 +13,7 @@ public sealed class FirstSliceTests(RunningAriya ariya)
     private const string Password = "a sentence nobody else types";
 
     [Fact]
+    [Trait("Promise", "P06")]
     public async Task APersonRegistersVerifiesAndSignsIn()
     {
         const string Email = "grace@example.com";

@@ -7,6 +7,8 @@ namespace Ariya.Tests.Distributed;
 public sealed class ReadmeJourneyTests(RunningAriya ariya)
 {
     [Fact]
+    [Trait("Promise", "P06")]
+    [Trait("Promise", "P13")]
     public async Task TheWalkInTheReadmeRunsAsPrinted()
     {
         var start = new ProcessStartInfo("/bin/sh", ["-eu"]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };

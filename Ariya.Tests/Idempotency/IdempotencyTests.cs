@@ -143,6 +143,8 @@ public sealed class IdempotencyTests(ServerRoom server) : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Promise", "P39")]
+    [Trait("Promise", "P40")]
     public async Task AnAccountThatWasChangedIsChangedOnce()
     {
         var email = await _room.AddAccountAsync();
@@ -167,6 +169,7 @@ public sealed class IdempotencyTests(ServerRoom server) : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Promise", "P39")]
     public async Task APasswordIsChangedOnceAndTheRepeatSaysSoWithoutAnotherGuess()
     {
         var email = await _room.AddAccountAsync();
@@ -201,6 +204,7 @@ public sealed class IdempotencyTests(ServerRoom server) : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Promise", "P41")]
     public async Task ARequestThatAnotherInstanceIsWorkingOnIsRefusedAtOnce()
     {
         // The first one waits for the row of the account with everything done but its effect.

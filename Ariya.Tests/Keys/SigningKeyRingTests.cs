@@ -9,7 +9,6 @@ namespace Ariya.Tests.Keys;
 
 /// <summary>What one instance of the API signs with and publishes while the keys change under it.</summary>
 [Collection(RunningAriyaTests.Name)]
-[Trait("Promise", "P32")]
 public sealed class SigningKeyRingTests(RunningAriya ariya) : IAsyncLifetime
 {
     private static readonly SecretKeys s_secrets = new(["a secret of 32 characters and more, 0123456789"]);
@@ -37,6 +36,7 @@ public sealed class SigningKeyRingTests(RunningAriya ariya) : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Promise", "P32")]
     public async Task ANewKeyIsPublishedFifteenMinutesBeforeItSigns()
     {
         var old = await AddAsync(_now.AddDays(-90));
@@ -54,6 +54,7 @@ public sealed class SigningKeyRingTests(RunningAriya ariya) : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Promise", "P32")]
     public async Task ARetiredKeyStaysPublishedUntilItsLastTokenIsDead()
     {
         var old = await AddAsync(_now.AddDays(-91));
@@ -72,6 +73,7 @@ public sealed class SigningKeyRingTests(RunningAriya ariya) : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Promise", "P32")]
     public async Task ARemovedKeyVerifiesNothingAnyMore()
     {
         var old = await AddAsync(_now.AddDays(-2));

@@ -36,6 +36,7 @@ public sealed class SigningKeyTableTests(RunningAriya ariya) : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Promise", "P32")]
     public async Task AKeyOf90DaysGetsOneSuccessorThatSignsFifteenMinutesLater()
     {
         var old = await AddAsync(s_secrets, TimeSpan.FromDays(90));
@@ -57,6 +58,7 @@ public sealed class SigningKeyTableTests(RunningAriya ariya) : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Promise", "P32")]
     public async Task TheOlderKeyIsRetiredOnceTheNewOneSigns()
     {
         var old = await AddAsync(s_secrets, TimeSpan.FromDays(91));

@@ -89,6 +89,7 @@ public sealed class MimeMessageTests
         Assert.Throws<FormatException>(() => MimeMessage.Write(Mail() with { To = address }, s_settings, s_now));
 
     [Fact]
+    [Trait("Promise", "P50")]
     public void NoLinePassesSeventyEightOctetsHoweverLongTheNames()
     {
         var name = string.Concat(Enumerable.Repeat("Ὀδυσσεύς Λαερτιάδης ", 12));
@@ -110,6 +111,7 @@ public sealed class MimeMessageTests
     }
 
     [Fact]
+    [Trait("Promise", "P50")]
     public void TheLongestAddressStaysBelowWhatRelaysTake()
     {
         var address = $"{new string('a', 64)}@{string.Join('.', Enumerable.Repeat(new string('b', 60), 3))}.ex";

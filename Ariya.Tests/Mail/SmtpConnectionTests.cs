@@ -12,6 +12,7 @@ public abstract class SmtpConnectionTests(bool isMailKit)
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(15);
 
     [Theory]
+    [Trait("Promise", "P56")]
     [InlineData("CONNECT", nameof(DeliveryOutcome.RelayFailed), nameof(SmtpStage.Connect))]
     [InlineData("EHLO", nameof(DeliveryOutcome.RelayFailed), nameof(SmtpStage.Connect))]
     [InlineData("MAIL", nameof(DeliveryOutcome.RelayFailed), nameof(SmtpStage.Mail))]

@@ -65,6 +65,7 @@ public sealed class PasswordResetTests(RunningAriya ariya)
     }
 
     [Fact]
+    [Trait("Promise", "P15")]
     [Trait("Promise", "P17")]
     public async Task OnlyTheNewestLinkWorksAndOnlyOnce()
     {

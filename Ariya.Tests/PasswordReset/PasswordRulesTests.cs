@@ -59,6 +59,7 @@ public sealed class PasswordRulesTests(RunningAriya ariya)
     }
 
     [Theory]
+    [Trait("Promise", "P21")]
     [InlineData("aaaaaaaaaaaaaaaaaa", "This repeats one short piece.")]
     [InlineData("Abc12Abc12Abc12Abc12", "This repeats one short piece.")]
     [InlineData("abcdefghijklmnopqrstuvwxyz", "This is a run of the alphabet, of digits or of the keyboard.")]
@@ -81,6 +82,7 @@ public sealed class PasswordRulesTests(RunningAriya ariya)
     }
 
     [Fact]
+    [Trait("Promise", "P21")]
     public async Task ResettingAndChangingFollowTheSameRules()
     {
         var person = await Person.WithAccountAsync(ariya);

@@ -12,6 +12,8 @@ public sealed class ResetPasswordPageTests(RunningAriya ariya) : IDisposable
     public void Dispose() => _browser.Dispose();
 
     [Fact]
+    [Trait("Promise", "P13")]
+    [Trait("Promise", "P15")]
     public async Task OpeningTheLinkShowsAFormAndPostingItSetsThePassword()
     {
         var (person, token) = await AskedAsync();
@@ -62,6 +64,7 @@ public sealed class ResetPasswordPageTests(RunningAriya ariya) : IDisposable
     }
 
     [Fact]
+    [Trait("Promise", "P16")]
     public async Task ExpiredMangledAndForeignPostsSetNothing()
     {
         var (person, token) = await AskedAsync();

@@ -33,6 +33,7 @@ public sealed class ResetRaceTests(RunningAriya ariya)
     }
 
     [Fact]
+    [Trait("Promise", "P18")]
     public async Task NoSignInWithTheOldPasswordSurvivesAResetItRacedWith()
     {
         var person = await Person.WithAccountAsync(ariya);
@@ -70,6 +71,7 @@ public sealed class ResetRaceTests(RunningAriya ariya)
     }
 
     [Theory]
+    [Trait("Promise", "P18")]
     [InlineData(true)]
     [InlineData(false)]
     public async Task ASignInThatWaitsForTheAccountBesideAResetIsDeadOrRefused(bool isSignInFirst)

@@ -69,6 +69,7 @@ public sealed class AvatarTests(RunningAriya ariya)
     }
 
     [Fact]
+    [Trait("Promise", "P39")]
     public async Task ARepeatOfAnUploadIsTheUpload()
     {
         var tokens = await (await Person.WithAccountAsync(ariya)).SignInAsync();

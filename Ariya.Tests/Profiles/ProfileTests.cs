@@ -56,6 +56,8 @@ public sealed class ProfileTests(RunningAriya ariya)
     }
 
     [Theory]
+    [Trait("Promise", "P02")]
+    [Trait("Promise", "P04")]
     [InlineData("""{"firstName":""}""", "firstName")]
     [InlineData("""{"firstName":"Grace\nHopper"}""", "firstName")]
     [InlineData("""{"lastName":"12345678901234567890123456789012345678901234567890123456789012345"}""", "lastName")]

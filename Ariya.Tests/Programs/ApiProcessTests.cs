@@ -107,6 +107,8 @@ public sealed class ApiProcessTests(ServerRoom server)
     [InlineData("JWT_SECRET", "", "JWT_SECRET")]
     [InlineData("JWT_SECRET", "short", "JWT_SECRET")]
     [InlineData("JWT_SECRET", "your-super-secret-jwt-key-at-least-32-characters-long", "JWT_SECRET")]
+    [InlineData("JWT_REFRESH_SECRET", "", "JWT_REFRESH_SECRET")]
+    [InlineData("JWT_REFRESH_SECRET", "your-super-secret-jwt-refresh-key-at-least-32-characters-long", "JWT_REFRESH_SECRET")]
     [InlineData("JWT_REFRESH_SECRET", "short", "JWT_REFRESH_SECRET")]
     [InlineData("JWT_REFRESH_SECRET", ApiHost.JwtSecret, "JWT_REFRESH_SECRET")]
     [InlineData("RateLimits__AuthPermits", "-1", "AuthPermits")]

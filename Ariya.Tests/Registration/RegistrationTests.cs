@@ -12,6 +12,7 @@ public sealed class RegistrationTests(RunningAriya ariya)
 
     [Fact]
     [Trait("Promise", "P06")]
+    [Trait("Promise", "P12")]
     public async Task OneMailAndOneButtonLieBetweenRegisteringAndSigningIn()
     {
         var person = new Person(ariya);

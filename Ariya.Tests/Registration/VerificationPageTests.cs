@@ -78,6 +78,7 @@ public sealed class VerificationPageTests(RunningAriya ariya) : IDisposable
     }
 
     [Fact]
+    [Trait("Promise", "P10")]
     public async Task ExpiredAndMangledLinksSaySo()
     {
         var (person, mail) = await RegisteredAsync();

@@ -11,6 +11,7 @@ namespace Ariya.Tests.ServiceDefaults;
 public sealed class HealthEndpointTests
 {
     [Theory]
+    [Trait("Promise", "P61")]
     [InlineData("/alive")]
     [InlineData("/health")]
     public async Task AProbeInProductionIsOneUncachedWord(string path)
@@ -25,6 +26,7 @@ public sealed class HealthEndpointTests
     }
 
     [Fact]
+    [Trait("Promise", "P61")]
     public async Task AnAwayDatabaseMakesItUnreadyButNotDead()
     {
         var port = WebHost.ClosedPort();
@@ -39,6 +41,7 @@ public sealed class HealthEndpointTests
     }
 
     [Fact]
+    [Trait("Promise", "P61")]
     public async Task AHangingDatabaseIsReportedWithoutWaitingForIt()
     {
         using var server = WebHost.StartSilentServer();
@@ -53,6 +56,7 @@ public sealed class HealthEndpointTests
     }
 
     [Fact]
+    [Trait("Promise", "P61")]
     public async Task AnAwayRedisLeavesItReadyAndDoesNotHoldUpTheStart()
     {
         using var server = WebHost.StartSilentServer();

@@ -16,6 +16,7 @@ public sealed class TelemetryTests
     private static readonly ActivitySource s_source = new("Ariya.Tests");
 
     [Fact]
+    [Trait("Promise", "P62")]
     public async Task RequestSpansHaveRouteAndStatusAndNoQuery()
     {
         var spans = new ConcurrentQueue<string>();
@@ -82,6 +83,7 @@ public sealed class TelemetryTests
     }
 
     [Fact]
+    [Trait("Promise", "P62")]
     public async Task NoLogLineHoldsAQueryStringWhateverTheConfigurationSays()
     {
         var lines = new CapturingLoggerProvider();

@@ -4,10 +4,10 @@ using Ariya.Tests.Distributed;
 namespace Ariya.Tests.Sessions;
 
 [Collection(RunningAriyaTests.Name)]
-[Trait("Promise", "P25")]
 public sealed class RefreshRaceTests(RunningAriya ariya)
 {
     [Theory]
+    [Trait("Promise", "P25")]
     [InlineData(false)]
     [InlineData(true)]
     public async Task FiftyRefreshesOfOneTokenHaveOneSuccessor(bool isSpreadOverInstances)
@@ -27,6 +27,7 @@ public sealed class RefreshRaceTests(RunningAriya ariya)
     }
 
     [Fact]
+    [Trait("Promise", "P24")]
     public async Task FiftyLateUsesOfAnOldTokenEndTheSessionOnce()
     {
         var person = await Person.WithAccountAsync(ariya);
@@ -43,6 +44,7 @@ public sealed class RefreshRaceTests(RunningAriya ariya)
     }
 
     [Fact]
+    [Trait("Promise", "P26")]
     public async Task ARaceOfASignOutAndRefreshesLeavesNothingAlive()
     {
         var person = await Person.WithAccountAsync(ariya);

@@ -7,6 +7,7 @@ namespace Ariya.Tests.Sessions;
 public sealed class RefreshTests(RunningAriya ariya)
 {
     [Fact]
+    [Trait("Promise", "P01")]
     [Trait("Promise", "P23")]
     public async Task ARefreshGivesANewPairThatWorks()
     {
@@ -24,6 +25,7 @@ public sealed class RefreshTests(RunningAriya ariya)
     }
 
     [Fact]
+    [Trait("Promise", "P23")]
     [Trait("Promise", "P24")]
     public async Task AnOldTokenAfterTheGraceEndsTheSessionAndTellsTheOwnerOnce()
     {
@@ -78,6 +80,7 @@ public sealed class RefreshTests(RunningAriya ariya)
     }
 
     [Fact]
+    [Trait("Promise", "P24")]
     public async Task ATokenOlderThanTheParentEndsTheSessionAlsoWithinTheGrace()
     {
         var person = await Person.WithAccountAsync(ariya);

@@ -48,6 +48,7 @@ public sealed class SessionDeathTests(RunningAriya ariya, ITestOutputHelper outp
     });
 
     [Fact]
+    [Trait("Promise", "P24")]
     public Task AReuseIsKnownElsewhere() => AssertDiesAsync(async (person, victim) =>
     {
         await person.RefreshedAsync(victim);

@@ -34,6 +34,7 @@ public sealed class RehashTests(RunningAriya ariya)
     }
 
     [Fact]
+    [Trait("Promise", "P29")]
     public async Task ManySignInsOnAWeakHashAtOnceAllOpen()
     {
         var person = await Person.WithAccountAsync(ariya);

@@ -47,6 +47,7 @@ public sealed class SignInDelayTests(RunningAriya ariya)
     }
 
     [Fact]
+    [Trait("Promise", "P38")]
     public async Task AHundredWrongPasswordsEndThePasswordUntilAReset()
     {
         var person = await StrangerToItsNetworkAsync();

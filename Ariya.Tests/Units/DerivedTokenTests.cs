@@ -21,6 +21,7 @@ public sealed class DerivedTokenTests
     }
 
     [Fact]
+    [Trait("Promise", "P12")]
     public void EveryInputChangesTheLink()
     {
         var keys = new OneTimeTokenKeys(new SecretKeys([New]));
@@ -35,6 +36,18 @@ public sealed class DerivedTokenTests
             keys.Link(id, OneTimeToken.VerifyEmail, s_salt, s_message, s_subject, "b@example.com"),
         ];
         Assert.Equal(links.Length, links.Distinct().Count());
+    }
+
+    [Fact]
+    [Trait("Promise", "P12")]
+    public void TenThousandLinksAreTenThousand()
+    {
+        var keys = new OneTimeTokenKeys(new SecretKeys([New]));
+        var id = keys.KeyIdFor(null);
+        var links = Enumerable.Range(0, 10_000)
+            .Select(_ => keys.Link(id, OneTimeToken.VerifyEmail, s_salt, Guid.CreateVersion7(), s_subject, "a@example.com")!).ToHashSet();
+        Assert.Equal(10_000, links.Count);
+        Assert.All(links, link => Assert.True(System.Buffers.Text.Base64Url.DecodeFromChars(link).Length >= 16));
     }
 
     [Fact]

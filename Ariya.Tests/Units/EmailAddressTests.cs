@@ -6,6 +6,7 @@ namespace Ariya.Tests.Units;
 public sealed class EmailAddressTests
 {
     [Theory]
+    [Trait("Promise", "P05")]
     [InlineData("ada@example.com", "ada@example.com")]
     [InlineData("Ada.Lovelace@EXAMPLE.com", "ada.lovelace@example.com")]
     [InlineData("ada+tag@example.com", "ada+tag@example.com")]
@@ -27,6 +28,7 @@ public sealed class EmailAddressTests
     }
 
     [Theory]
+    [Trait("Promise", "P05")]
     [InlineData(null)]
     [InlineData("")]
     [InlineData("ada")]
@@ -60,6 +62,7 @@ public sealed class EmailAddressTests
     public void WhatMailCannotReachIsRefused(string? typed) => Assert.False(EmailAddress.TryParse(typed, out _));
 
     [Fact]
+    [Trait("Promise", "P05")]
     public void LengthIsJudgedInOctets()
     {
         Assert.True(EmailAddress.TryParse(new string('a', 64) + "@example.com", out _));
@@ -70,6 +73,7 @@ public sealed class EmailAddressTests
     }
 
     [Fact]
+    [Trait("Promise", "P05")]
     public void AHugeAddressCostsNothing()
     {
         var started = Stopwatch.GetTimestamp();

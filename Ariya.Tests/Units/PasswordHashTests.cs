@@ -20,6 +20,7 @@ public sealed class PasswordHashTests
     }
 
     [Theory]
+    [Trait("Promise", "P21")]
     [MemberData(nameof(Algorithms))]
     public void EveryCharacterCountsBeyondSeventyTwoBytes(string algorithm)
     {
@@ -33,6 +34,7 @@ public sealed class PasswordHashTests
         Assert.True(PasswordHash.Verify(PasswordHash.Create(algorithm, "caf\u00E9 au lait noir"), "cafe\u0301 au lait noir"));
 
     [Fact]
+    [Trait("Promise", "P29")]
     public void WeakerParametersAndOtherAlgorithmsAreRehashed()
     {
         var salt = Convert.ToBase64String(new byte[16]).TrimEnd('=');

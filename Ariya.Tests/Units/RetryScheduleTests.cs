@@ -5,6 +5,7 @@ namespace Ariya.Tests.Units;
 public sealed class RetryScheduleTests
 {
     [Fact]
+    [Trait("Promise", "P46")]
     public void DelaysGrowAndEnd()
     {
         var delays = Enumerable.Range(1, 11).Select(attempt => RetrySchedule.After(attempt, 0.5)).ToList();

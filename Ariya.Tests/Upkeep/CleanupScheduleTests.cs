@@ -39,6 +39,7 @@ public sealed class CleanupScheduleTests(MailPostgres postgres) : OutboxRoom(pos
     }
 
     [Fact]
+    [Trait("Promise", "P63")]
     public async Task OfSeveralWorkersOneRuns()
     {
         await FollowAsync();

@@ -38,6 +38,7 @@ public sealed class CleanupTests(MailPostgres postgres) : OutboxRoom(postgres)
     }
 
     [Fact]
+    [Trait("Promise", "P63")]
     public async Task ARowThatSomebodyHoldsIsLeftAndWaitsForNobody()
     {
         await FillAsync(10);

@@ -37,6 +37,7 @@ public sealed class CommandTests(MailPostgres postgres) : OutboxRoom(postgres)
     }
 
     [Theory]
+    [Trait("Promise", "P64")]
     [InlineData("SMTP_PORT", "many", "SMTP_PORT must be a number")]
     [InlineData("JWT_SECRET", "short", "JWT_SECRET is too weak")]
     public async Task AWrongSettingIsOneLine(string name, string value, string words)

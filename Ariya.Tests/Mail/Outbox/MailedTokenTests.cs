@@ -144,6 +144,7 @@ public sealed class MailedTokenTests(MailPostgres postgres) : OutboxRoom(postgre
     }
 
     [Fact]
+    [Trait("Promise", "P17")]
     public async Task AnEarlierRequestThatComesBackLaterDoesNotReplaceTheNewerLink()
     {
         await AccountAsync(Address);

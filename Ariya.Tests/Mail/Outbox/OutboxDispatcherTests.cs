@@ -205,6 +205,7 @@ public sealed class OutboxDispatcherTests(MailPostgres postgres) : OutboxRoom(po
     }
 
     [Fact]
+    [Trait("Promise", "P56")]
     public async Task ASlowReceiverHoldsUpNobody()
     {
         // Three hundred mails for a receiver that never answers, and behind them those of everybody else.
@@ -325,6 +326,7 @@ public sealed class OutboxDispatcherTests(MailPostgres postgres) : OutboxRoom(po
     }
 
     [Fact]
+    [Trait("Promise", "P46")]
     public async Task TriesThatAreUsedUpEndTheMail()
     {
         Relay.Script = RelayScript.At(".", "451 4.3.0 try later");

@@ -9,6 +9,7 @@ namespace Ariya.Tests.Mail.Outbox;
 public sealed class OutboxMetricsTests(MailPostgres postgres) : OutboxRoom(postgres)
 {
     [Fact]
+    [Trait("Promise", "P46")]
     public async Task DeadMailsReplyClassesAndTheAgeOfTheQueueAreMeasured()
     {
         Relay.Script = new RelayScript
