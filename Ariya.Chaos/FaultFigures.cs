@@ -1,0 +1,73 @@
+namespace Ariya.Chaos;
+
+/// <summary>How long each kind of fault was felt after its repair, and what was lost when an instance was asked to end.</summary>
+internal sealed class FaultFigures(Story story, IReadOnlyList<Copy> copies, double loadEnded, Verdict verdict)
+{
+    // What was handed to the network has arrived by then.
+    private const double OnTheWay = 0.005;
+
+    public void Add()
+    {
+        var repaired = story.Troubles.Where(trouble => trouble.Until <= loadEnded);
+        foreach (var kind in repaired.GroupBy(trouble => trouble.Kind).OrderBy(group => group.Key))
+        {
+            var worst = kind.Select(Recovery).MaxBy(recovery => recovery.Seconds);
+            verdict.Figure($"  {kind.Key,-20} {kind.Count(),3} times, felt for {(worst.IsCutOff ? ">" : "")}{worst.Seconds:0.0} s after the repair at worst");
+        }
+
+        AddShutdowns();
+    }
+
+    private void AddShutdowns()
+    {
+        var (dropped, late) = (0, 0);
+        var shutdowns = story.Troubles.Where(trouble => trouble.Kind == Nemesis.ApiTerm).ToList();
+        foreach (var shutdown in shutdowns)
+        {
+            var unanswered = story.Attempts.Where(attempt => attempt.Invoke.Instance == shutdown.Target
+                && attempt.End is { Phase: Entry.Unknown, Sent: not null } end && end.At >= shutdown.From && end.Sent < shutdown.Until
+                // A client that hung up was not dropped.
+                && end.Value != Caller.HungUp);
+            foreach (var attempt in unanswered)
+            {
+                var before = shutdown.From - attempt.End!.Sent!.Value;
+                if (before < OnTheWay)
+                {
+                    late++;
+                    continue;
+                }
+
+                dropped++;
+                verdict.Violate(
+                    $"dropped at shutdown: {attempt.Invoke.Kind} of {attempt.Invoke.Subject}, sent {before:0.000} s before the signal: {attempt.End.Value}");
+            }
+        }
+
+        verdict.Figure($"dropped at shutdown: {dropped} in {shutdowns.Count} shutdowns; of requests sent after the signal {late} had no answer");
+    }
+
+    private (double Seconds, bool IsCutOff) Recovery(Trouble trouble)
+    {
+        var next = story.Troubles.Select(other => other.From).Where(from => from > trouble.Until).Append(loadEnded).Min();
+        if (trouble.Kind.StartsWith("worker", StringComparison.Ordinal) || trouble.Kind.StartsWith("relay", StringComparison.Ordinal))
+        {
+            // Nothing of it is felt at the API: the first mail tells.
+            return copies.FirstOrDefault(copy => copy.At > trouble.Until) is { } copy && copy.At < next
+                ? (copy.At - trouble.Until, false)
+                : (next - trouble.Until, true);
+        }
+
+        var ends = story.Attempts.Select(attempt => attempt.End).OfType<Entry>()
+            .Where(end => end.At >= trouble.Until && end.At < next).ToList();
+        for (var second = trouble.Until; second + 1 <= next; second++)
+        {
+            var inIt = ends.Where(end => end.At >= second && end.At < second + 1).ToList();
+            if (inIt.Any(end => end.Phase == Entry.Ok) && inIt.All(end => end.Phase is Entry.Ok or Entry.Fail && end.Status != 503))
+            {
+                return (second - trouble.Until, false);
+            }
+        }
+
+        return (next - trouble.Until, true);
+    }
+}
