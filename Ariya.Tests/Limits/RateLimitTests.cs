@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
+using Ariya.Api.Passwords;
 using Ariya.Tests.Degraded;
 using Ariya.Tests.Distributed;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Ariya.Tests.Limits;
 
@@ -242,6 +244,34 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
 
         Assert.Equal(7, statuses.Count(status => status == HttpStatusCode.OK));
         Assert.Equal(7, await _room.ScalarAsync<long>("select count(*) from sessions"));
+    }
+
+    [Fact]
+    public async Task NoMoreHashesRunThanThereAreCoresAndANetworkThatHasHalfTheQueueIsToldToComeBack()
+    {
+        var host = _room.StartApi(server.Redis.ConnectionString);
+        var api = host.CreateClient();
+        var email = await _room.AddAccountAsync();
+        var gate = host.Services.GetRequiredService<HashGate>();
+        var running = new List<IDisposable?>();
+        for (var core = 0; core < Environment.ProcessorCount; core++)
+        {
+            running.Add(await gate.EnterAsync("198.51.100.0/24", CancellationToken.None));
+        }
+
+        var waiting = Enumerable.Range(0, 64).Select(_ => gate.EnterAsync("203.0.113.0/24", CancellationToken.None).AsTask()).ToList();
+        Assert.All(waiting, place => Assert.False(place.IsCompleted));
+        using var refused = await api.LoginAsync(email, "203.0.113.90");
+        Assert.Equal("busy", await Person.CodeAsync(refused, HttpStatusCode.ServiceUnavailable));
+        var patient = api.LoginAsync(email, "192.0.2.90");
+        running.ForEach(place => place!.Dispose());
+        foreach (var place in waiting)
+        {
+            (await place)!.Dispose();
+        }
+
+        using var answer = await patient;
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
     }
 
     [Fact]

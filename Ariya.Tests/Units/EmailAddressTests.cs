@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Ariya.Data.Accounts;
 
 namespace Ariya.Tests.Units;
@@ -80,6 +81,23 @@ public sealed class EmailAddressTests
         Assert.False(EmailAddress.TryParse(new string('a', 100_000) + "@example.com", out _));
         Assert.False(EmailAddress.TryParse("a@" + string.Concat(Enumerable.Repeat("a.", 10_000)) + "com", out _));
         Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromMilliseconds(50));
+    }
+
+    [Fact]
+    public void TheLanguageOfTheMachineChangesNoAddress()
+    {
+        var before = CultureInfo.CurrentCulture;
+        try
+        {
+            // There the small letter of I has no dot.
+            CultureInfo.CurrentCulture = CultureInfo.GetCultureInfo("tr-TR");
+            Assert.True(EmailAddress.TryParse("IRIS@WILD.EXAMPLE.COM", out var email));
+            Assert.Equal("iris@wild.example.com", email.Canonical);
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
     }
 
     [Fact]
