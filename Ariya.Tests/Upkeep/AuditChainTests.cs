@@ -1,4 +1,5 @@
 using Ariya.Data;
+using Ariya.Tests.Distributed;
 using Ariya.Tests.Mail.Outbox;
 using Ariya.Worker.Audit;
 using Ariya.Worker.Cleanup;
@@ -17,6 +18,24 @@ public sealed class AuditChainTests(MailPostgres postgres) : OutboxRoom(postgres
         Assert.Equal(5, await SealAsync());
         Assert.Equal(0, await SealAsync());
         Assert.Equal((1, 5, 3, null), await VerifyAsync() is var report ? (report.Seals, report.Events, report.Unsealed, report.Fault) : default);
+    }
+
+    [Fact]
+    public async Task TheMomentUpToWhichIsSealedStandsStillWhileItIsRead()
+    {
+        // A database that takes a second over a thousand events, whose moment the limit reaches meanwhile.
+        await SqlAsync(
+            """
+            create function slowly() returns bool language plpgsql cost 0.0001 as $$ begin perform pg_sleep(0.001); return true; end $$;
+            alter table audit_events rename to stored_events;
+            create view audit_events as select * from stored_events where slowly();
+            insert into stored_events (id, kind, at)
+            select gen_random_uuid(), 'x', t.at
+            from (select clock_timestamp() - interval '60 seconds' + interval '700 milliseconds' as at) t, generate_series(1, 1000)
+            """);
+        Assert.Equal(0, await SealAsync());
+        Assert.Equal(1000, await Wait.UntilAsync("settled events", TimeSpan.FromSeconds(15), async () => await SealAsync() is > 0 and var count ? (object)count : null));
+        Assert.Null((await VerifyAsync()).Fault);
     }
 
     [Fact]

@@ -184,7 +184,8 @@ internal sealed class AuditChain(AriyaDbContext db, SecretKeys secrets)
             row.GetFieldValue<byte[]>(5), row.GetString(6)),
         cancellationToken);
 
-    // Without an end: those that may be sealed now.
+    // Without an end: those that may be sealed now. now() is one moment; clock_timestamp() goes on while rows are read, and a later event
+    // would be sealed where an earlier one was not.
     private Task<List<Event>> EventsAsync(
         DateTimeOffset afterAt, Guid afterId, DateTimeOffset? untilAt, Guid? untilId, CancellationToken cancellationToken)
     {
@@ -198,7 +199,7 @@ internal sealed class AuditChain(AriyaDbContext db, SecretKeys secrets)
             : db.QueryAsync(
                 $"""
                  select id, at, kind, account_id, session_id, address_key, network, user_agent, detail from audit_events
-                 where (at, id) > ({afterAt}, {afterId}) and at < clock_timestamp() - {s_settled}
+                 where (at, id) > ({afterAt}, {afterId}) and at < now() - {s_settled}
                  order by at, id limit {MaxEvents}
                  """, Event.Read, cancellationToken);
     }
