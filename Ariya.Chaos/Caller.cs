@@ -125,6 +125,10 @@ internal sealed class Caller : IDisposable
             };
             return new Reply(phase, status, isProblem ? (string?)JsonNode.Parse(text)?["code"] : null, text, isReplayed);
         }
+        catch (JsonException exception)
+        {
+            return new Reply(Entry.Violation, 0, null, $"an answer that is not JSON: {exception.Message}", false);
+        }
         catch (OperationCanceledException)
         {
             return longest < s_longest

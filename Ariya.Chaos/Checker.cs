@@ -9,6 +9,7 @@ namespace Ariya.Chaos;
 internal sealed class Checker(Story story, IReadOnlyList<Copy> copies, string database, Caller caller)
 {
     private const string Network = "100.66.0.1";
+    private static readonly string[] s_kinds = ["register", "verify", "login", "refresh", "patch", "forgot", "reset", "logout", "end-others", "ask"];
 
     private readonly Verdict _verdict = new();
     private readonly ILookup<string, Attempt> _bySubject = story.Attempts.ToLookup(attempt => attempt.Invoke.Subject!);
@@ -42,6 +43,12 @@ internal sealed class Checker(Story story, IReadOnlyList<Copy> copies, string da
         _verdict.Figure(
             $"operations: {story.Attempts.Count} begun, {phases.GetValueOrDefault(Entry.Ok)} acknowledged, {phases.GetValueOrDefault(Entry.Fail)} refused, {phases.GetValueOrDefault(Entry.Unknown)} unknown");
         _verdict.Figure($"accounts: {accounts.Count}, sessions: {_bySubject.Sum(person => Story.Sessions(person).Count)}");
+        // Where nothing was done nothing can be lost.
+        foreach (var kind in s_kinds.Where(kind => !story.Attempts.Any(attempt => attempt.Invoke.Kind == kind && attempt.IsOk)))
+        {
+            _verdict.Violate($"no {kind} was acknowledged in the whole run");
+        }
+
         return _verdict;
     }
 
@@ -55,6 +62,13 @@ internal sealed class Checker(Story story, IReadOnlyList<Copy> copies, string da
         foreach (var attempt in story.Attempts.Where(attempt => attempt.End?.Status == 429 && attempt.Invoke.Kind != "ask"))
         {
             _verdict.Violate($"at {attempt.End!.At:0.0} s, {attempt.Invoke.Kind} of {attempt.Invoke.Subject} was refused by a limit out of its reach");
+        }
+
+        // What these people ask for is right, one request after the other; whether a refresh may be refused is judged with its session.
+        foreach (var attempt in story.Attempts.Where(attempt => attempt.End is { Status: >= 400 and < 500 } end && end.Code != "idempotency_in_flight"
+            && attempt.Invoke.Kind is "register" or "verify" or "patch" or "forgot" or "reset" or "logout" or "end-others"))
+        {
+            _verdict.Violate($"at {attempt.End!.At:0.0} s, {attempt.Invoke.Kind} of {attempt.Invoke.Subject} was refused: {attempt.End.Status} {attempt.End.Code}");
         }
     }
 

@@ -82,6 +82,12 @@ internal static class Enumeration
                 var started = Stopwatch.GetTimestamp();
                 using var answer = await api.PostAsJsonAsync($"/api/v1/auth/{path}", body(email), cancellationToken);
                 var took = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+                if ((int)answer.StatusCode != (operation == "login" ? 401 : 202))
+                {
+                    Console.WriteLine($"{operation}, {condition}: {(int)answer.StatusCode}, so nothing was measured");
+                    return false;
+                }
+
                 if (n >= WarmUp)
                 {
                     (isKnown ? ofKnown : ofUnknown).Add(took);

@@ -5,6 +5,7 @@ internal sealed class FaultFigures(Story story, IReadOnlyList<Copy> copies, doub
 {
     // What was handed to the network has arrived by then.
     private const double OnTheWay = 0.005;
+    private const double LongestRecovery = 10;
 
     public void Add()
     {
@@ -12,6 +13,11 @@ internal sealed class FaultFigures(Story story, IReadOnlyList<Copy> copies, doub
         foreach (var kind in repaired.GroupBy(trouble => trouble.Kind).OrderBy(group => group.Key))
         {
             var worst = kind.Select(Recovery).MaxBy(recovery => recovery.Seconds);
+            if (worst is { Seconds: > LongestRecovery, IsCutOff: false })
+            {
+                verdict.Violate($"{kind.Key} was felt for {worst.Seconds:0.0} s after its repair");
+            }
+
             verdict.Figure($"  {kind.Key,-20} {kind.Count(),3} times, felt for {(worst.IsCutOff ? ">" : "")}{worst.Seconds:0.0} s after the repair at worst");
         }
 

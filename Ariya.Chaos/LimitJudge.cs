@@ -36,6 +36,11 @@ internal sealed class LimitJudge(Story story, Verdict verdict)
             }
         }
 
+        if (strict == 0)
+        {
+            verdict.Violate($"no span was free of what disturbs counting: run for longer");
+        }
+
         verdict.Figure(
             $"limits: {Ensemble.AddressPermits} permitted in {Ensemble.AddressWindow.TotalSeconds} s; in {spans} spans at most {strict} with Redis, {loose} where it was away");
     }

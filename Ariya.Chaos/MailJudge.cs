@@ -8,7 +8,8 @@ internal sealed class MailJudge(Story story, IReadOnlyList<Copy> copies, IReadOn
     // An answer is written down within 50 ms and a round trip; a busy machine takes longer.
     private const double Settling = 2;
 
-    private static readonly string[] s_final = ["sent", "dead", "dropped", "superseded", "expired"];
+    // The relay refuses nobody for good and is away for seconds: no mail may end as dead or expired.
+    private static readonly string[] s_final = ["sent", "dropped", "superseded"];
 
     // Not a relay that is silent for a few seconds or says 4xx to a recipient; and the workers' way to the database loses no bytes.
     private static readonly string[] s_interrupting =
@@ -31,6 +32,11 @@ internal sealed class MailJudge(Story story, IReadOnlyList<Copy> copies, IReadOn
             if (row.State == "sent" && taken.Count == 0)
             {
                 verdict.Lose($"mail {row.Id} ({row.Kind}) to {row.Recipient}: it is said to be sent");
+            }
+
+            if (row.Recipient is not null && taken.Find(copy => copy.Recipient != row.Recipient) is { } astray)
+            {
+                verdict.Violate($"mail {row.Id} ({row.Kind}) to {row.Recipient} went to {astray.Recipient}");
             }
 
             if (taken.DistinctBy(copy => copy.Token).Count() > 1)

@@ -61,7 +61,7 @@ internal sealed class Nemesis(long seed, Ensemble ensemble, Sink sink, Caller ca
             {
                 await BreakAsync(fault, target, kind == WorkerPause ? lasts + TimeSpan.FromSeconds(Ensemble.Lease + 1) : lasts);
             }
-            catch (Exception exception) when (exception is InvalidOperationException or DistributedApplicationException)
+            catch (Exception exception) when (exception is InvalidOperationException or DistributedApplicationException or IOException or System.Net.Sockets.SocketException)
             {
                 // It ended by itself, or did not come back: the others are tried all the same.
                 history.Contradiction(kind, target, exception.Message);

@@ -78,7 +78,9 @@ internal sealed class Person(int number, long seed, Caller caller, Sink sink, Hi
     {
         var wish = Post("refresh", "auth/refresh", new { refreshToken = device.Refresh }) with
         {
-            Value = device.Refresh, Key = NewKey(), Learned = Refreshed,
+            Value = device.Refresh,
+            Key = NewKey(),
+            Learned = Refreshed,
         };
         if (await InsistAsync(wish) is not { IsOk: true } reply)
         {
@@ -95,7 +97,10 @@ internal sealed class Person(int number, long seed, Caller caller, Sink sink, Hi
         var name = string.Create(CultureInfo.InvariantCulture, $"Grace the {++_wishes}th");
         var wish = new Wish("patch", _email, HttpMethod.Patch, "/api/v1/account", new { firstName = name })
         {
-            Network = _network, Access = _devices[^1].Access, Value = name, Key = NewKey(),
+            Network = _network,
+            Access = _devices[^1].Access,
+            Value = name,
+            Key = NewKey(),
         };
         if (await InsistAsync(wish) is not { IsOk: true } reply)
         {
@@ -151,7 +156,9 @@ internal sealed class Person(int number, long seed, Caller caller, Sink sink, Hi
         _devices.RemoveAll(other => other != device);
         return await InsistAsync(new Wish("end-others", _email, HttpMethod.Delete, "/api/v1/account/sessions", null)
         {
-            Network = _network, Access = device.Access, Value = device.Session,
+            Network = _network,
+            Access = device.Access,
+            Value = device.Session,
         }) is { IsOk: true };
     }
 

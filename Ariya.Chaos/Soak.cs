@@ -22,12 +22,19 @@ internal sealed class Soak
         var quarter = _looks.Count / 4;
         if (quarter == 0)
         {
+            verdict.Violate($"too short to say whether anything grows");
             return;
         }
 
         foreach (var name in s_watched)
         {
             var (early, late) = (_looks[quarter..(2 * quarter)], _looks[^quarter..]);
+            if (late.Average(look => look[name].Megabytes) > (early.Average(look => look[name].Megabytes) * 1.2) + 20
+                || late.Average(look => look[name].Files) > early.Average(look => look[name].Files) + 20)
+            {
+                verdict.Violate($"what {name} holds grows");
+            }
+
             var (megabytes, files) = (early.Average(look => look[name].Megabytes), early.Average(look => look[name].Files));
             verdict.Figure(
                 $"  {name,-8} {megabytes:0} then {late.Average(look => look[name].Megabytes):0} MB, {files:0} then {late.Average(look => look[name].Files):0} open files");

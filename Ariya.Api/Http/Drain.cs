@@ -17,8 +17,9 @@ internal sealed class ShutdownOptions
 /// </summary>
 internal sealed class Drain(IOptions<ShutdownOptions> options, IHostEnvironment environment, TimeProvider clock) : IHostedLifecycleService, IHealthCheck
 {
-    // Together with the delay below the half minute that orchestrators wait before they kill.
-    private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(25);
+    // The delay and what is in flight after it; what telemetry still holds takes 2 s more. Below the half minute after which orchestrators kill.
+    private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(23);
+    private static readonly TimeSpan s_longestDelay = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan s_delay = TimeSpan.FromSeconds(5);
 
     private volatile bool _isEnding;
@@ -26,8 +27,8 @@ internal sealed class Drain(IOptions<ShutdownOptions> options, IHostEnvironment 
     public static void AddTo(IHostApplicationBuilder builder)
     {
         builder.Services.AddOptions<ShutdownOptions>().BindConfiguration(ShutdownOptions.Section)
-            .Validate(options => options.DrainDelay is null || (options.DrainDelay >= TimeSpan.Zero && options.DrainDelay < s_longest),
-                $"Shutdown:DrainDelay is 0 to {s_longest.TotalSeconds} s.")
+            .Validate(options => options.DrainDelay is null || (options.DrainDelay >= TimeSpan.Zero && options.DrainDelay <= s_longestDelay),
+                $"Shutdown:DrainDelay is 0 to {s_longestDelay.TotalSeconds} s.")
             .ValidateOnStart();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = s_longest);
         builder.Services.AddSingleton<Drain>();

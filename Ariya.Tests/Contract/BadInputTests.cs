@@ -20,7 +20,7 @@ public sealed class BadInputTests(ApiHost api) : IClassFixture<ApiHost>
         let name = endpoint.Metadata.GetMetadata<IEndpointNameMetadata>()?.EndpointName
         where name is not null && Operations.ByEndpoint.ContainsKey(name)
         from example in Operations.ByEndpoint[name].Examples
-        select (HttpMethod.Parse(endpoint.Metadata.GetRequiredMetadata<IHttpMethodMetadata>().HttpMethods[0]), endpoint.RoutePattern.RawText!,
+        select (HttpMethod.Parse(endpoint.Metadata.GetRequiredMetadata<IHttpMethodMetadata>().HttpMethods[0]), endpoint.RoutePattern.RawText!.TrimEnd('/'),
             JsonSerializer.SerializeToNode(example.Body, example.Body.GetType(), JsonSerializerOptions.Web)!.AsObject(),
             Operations.RequiredMembers[example.Body.GetType()]);
 
@@ -28,6 +28,7 @@ public sealed class BadInputTests(ApiHost api) : IClassFixture<ApiHost>
     [Trait("Promise", "P02")]
     public async Task EveryMemberOfAWrongTypeIsNamed()
     {
+        Assert.True(Requests.Count() > 8);
         foreach (var (method, path, body, _) in Requests)
         {
             foreach (var member in body.Where(member => member.Value is not null).Select(member => member.Key))
@@ -39,7 +40,7 @@ public sealed class BadInputTests(ApiHost api) : IClassFixture<ApiHost>
                     var problem = await ReadAsync(answer);
                     Assert.True(answer.StatusCode == HttpStatusCode.BadRequest || IsTakenAsText(wrong, answer), $"{method} {path} {text}: {answer.StatusCode} {problem}");
                     Assert.True(answer.StatusCode != HttpStatusCode.BadRequest || problem["errors"]?.AsObject().Any(error => Names(error.Key, member)) == true
-                        || (string?)problem["code"] is "token_invalid" or "code_invalid", $"{method} {path} {text}: {problem}");
+                        || (wrong.StartsWith('"') && (string?)problem["code"] is "token_invalid" or "code_invalid"), $"{method} {path} {text}: {problem}");
                 }
             }
         }
@@ -67,6 +68,7 @@ public sealed class BadInputTests(ApiHost api) : IClassFixture<ApiHost>
     [Trait("Promise", "P04")]
     public async Task NobodyGivesThemselvesARoleAnIdOrAProof()
     {
+        Assert.Equal(2, Requests.Select(request => request.Path).Distinct().Count(path => path.EndsWith("/register", StringComparison.Ordinal) || path.EndsWith("/account", StringComparison.Ordinal)));
         foreach (var member in new[] { "role", "roles", "isAdmin", "emailVerified", "id", "createdAt", "passwordHash", "status", "authEpoch", "version" })
         {
             foreach (var (method, path, body, _) in Requests.Where(request => request.Path.EndsWith("/register", StringComparison.Ordinal) || request.Path.EndsWith("/account", StringComparison.Ordinal)))

@@ -133,7 +133,8 @@ public sealed class RedisFaultTests(ServerRoom server) : IAsyncLifetime
 
         AssertRight(await load.GoOnAsync(20));
         var open = (await load.GoOnAsync(20)).Where(answer => answer.Operation != "login").Select(answer => answer.Took).Order().ToList();
-        Assert.InRange(open[open.Count * 99 / 100], TimeSpan.Zero, TimeSpan.FromMilliseconds(250));
+        // Whoever still waited for Redis would take its patience at least.
+        Assert.InRange(open[open.Count / 2], TimeSpan.Zero, TimeSpan.FromMilliseconds(95));
         await repair();
         await Conditions.UntilRedisAsync(api, "healthy");
         await load.BackToNormalAsync(s_recovery);

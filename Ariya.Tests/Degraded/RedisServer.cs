@@ -110,7 +110,15 @@ internal sealed class RedisServer : IAsyncDisposable
     }
 
     /// <summary>Takes connections and bytes, and answers nothing.</summary>
-    public void Pause() => Assert.True(Posix.SignalGroup(_process!.Id, s_stop));
+    public void Pause()
+    {
+        Assert.True(Posix.SignalGroup(_process!.Id, s_stop));
+        // The last of its threads stops a moment later.
+        var threads = $"/proc/{_process.Id}/task";
+        Assert.True(!Directory.Exists(threads) || SpinWait.SpinUntil(
+            () => Directory.EnumerateDirectories(threads).All(thread => File.ReadAllText($"{thread}/stat").Contains(") T ", StringComparison.Ordinal)),
+            TimeSpan.FromSeconds(5)));
+    }
 
     public void GoOn() => Assert.True(Posix.SignalGroup(_process!.Id, s_continue));
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Every patch of this folder is a slip that somebody could make, and names the test that must fail with it. This applies them one by one to
-# a clone of HEAD, in about ten minutes; the checkout is only read. With numbers only those: run.sh 3 12
+# a clone of HEAD, in about ten minutes (more when the servers have to be installed for it); the checkout is only read, and what is not committed
+# is not tried. With numbers only those: run.sh 3 12
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -34,8 +35,8 @@ for patch in "$here"/[0-9][0-9]-*.patch; do
     patches="$patches $(basename "$patch")"
   fi
 done
-if [ -z "$patches" ]; then
-  echo "No such number."
+if [ -z "$patches" ] || { [ $# -gt 0 ] && [ "$(echo "$patches" | wc -w)" -ne $# ]; }; then
+  echo "Not every one of these is the number of a patch."
   exit 1
 fi
 
