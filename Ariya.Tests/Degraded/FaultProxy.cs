@@ -59,7 +59,7 @@ internal sealed class FaultProxy : IAsyncDisposable
                 _ = ServeAsync(await _listener.AcceptTcpClientAsync(_end.Token));
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception exception) when (exception is OperationCanceledException or SocketException or InvalidOperationException)
         {
             // The test is over.
         }

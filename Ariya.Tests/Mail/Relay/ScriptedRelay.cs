@@ -71,9 +71,9 @@ internal sealed class ScriptedRelay : IAsyncDisposable
                 _serving.Add(ServeAsync(session));
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception exception) when (exception is OperationCanceledException or SocketException or InvalidOperationException)
         {
-            // The relay is taken away.
+            // The relay is taken away; a listener that was stopped between two connections says that it does not listen.
         }
     }
 
