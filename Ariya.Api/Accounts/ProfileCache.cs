@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Ariya.Api.Http;
 using Ariya.Api.Redis;
 using Ariya.Data.Keys;
 using StackExchange.Redis;
@@ -53,6 +53,7 @@ internal sealed partial class ProfileCache(RedisCalls redis, SecretKeys secrets)
         }
         catch (JsonException)
         {
+            // Somebody else's value, or that of another version of this program: as if there were none.
             return null;
         }
     }
@@ -67,7 +68,7 @@ internal sealed partial class ProfileCache(RedisCalls redis, SecretKeys secrets)
     }
 
     internal RedisKey KeyOf(Guid accountId) =>
-        $"ariya:profile:{Convert.ToBase64String(HMACSHA256.HashData(_key, accountId.ToByteArray()), 0, 16).TrimEnd('=')}";
+        $"ariya:profile:{FieldMac.Name(_key, accountId.ToString())}";
 
     [JsonSerializable(typeof(Profile))]
     [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]

@@ -23,16 +23,5 @@ internal sealed class AddressKeys(SecretKeys secrets)
         HMACSHA256.HashData(_addressKey, Encoding.UTF8.GetBytes($"{email.Canonical}\n{network}"));
 
     /// <summary>Equal for equal requests. Holds the password only under this key: as a plain hash it would undo the slow one.</summary>
-    public byte[] Fingerprint(params IEnumerable<string?> fields)
-    {
-        using var mac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, _fingerprintKey);
-        foreach (var field in fields)
-        {
-            // Length first: ("ab", "c") and ("a", "bc") differ; -1 is a field that was not there.
-            mac.AppendData(BitConverter.GetBytes(field is null ? -1 : Encoding.UTF8.GetByteCount(field)));
-            mac.AppendData(Encoding.UTF8.GetBytes(field ?? ""));
-        }
-
-        return mac.GetHashAndReset();
-    }
+    public byte[] Fingerprint(params IEnumerable<string?> fields) => FieldMac.Of(_fingerprintKey, fields);
 }

@@ -30,20 +30,16 @@ internal sealed class Admission(
     /// <param name="cancellationToken">Ends the wait; what was committed stays.</param>
     public async Task<IResult> RunAsync<TBody>(string subject, TBody body, Func<Task<IResult>> execute, CancellationToken cancellationToken)
     {
-        if (!isIdempotent)
-        {
-            return (IResult)(await LimitAsync(limits, http, subject, async () => await execute()))!;
-        }
-
         limits.About(subject);
-        if (!RequestKeys.TryRead(http.Request, out var key))
+        var key = "";
+        if (isIdempotent && !RequestKeys.TryRead(http.Request, out key))
         {
             return Problem.Validation(RequestKeys.Header, RequestKeys.Rule);
         }
 
         if (key.Length == 0)
         {
-            return (IResult)(await LimitAsync(limits, http, subject, async () => await execute()))!;
+            return await LimitAsync(limits, http, subject, execute, Refusal);
         }
 
         if (limits.SpendLookUp() is { IsAdmitted: false } tooMany)
@@ -60,7 +56,7 @@ internal sealed class Admission(
 
         var content = body as byte[] ?? JsonSerializer.SerializeToUtf8Bytes(body, json.Value.SerializerOptions);
         return await work.FindAsync(id, keys.Fingerprint(content, http.Request.Headers.IfMatch.ToString()), cancellationToken)
-            ?? (IResult)(await LimitAsync(limits, http, subject, async () => await work.RunAsync(execute, http, cancellationToken)))!;
+            ?? await LimitAsync(limits, http, subject, () => work.RunAsync(execute, http, cancellationToken), Refusal);
     }
 
     /// <summary>Counts a request that has no body to be judged first. For an endpoint filter of the group.</summary>
@@ -68,16 +64,22 @@ internal sealed class Admission(
     {
         var (http, method) = (context.HttpContext, context.HttpContext.Request.Method);
         return HttpMethods.IsGet(method) || HttpMethods.IsDelete(method)
-            ? await LimitAsync(http.Features.Get<RequestLimits>()!, http, null, () => next(context))
+            ? await LimitAsync(http.Features.Get<RequestLimits>()!, http, null, () => next(context).AsTask(), Refusal)
             : await next(context);
     }
 
-    private static async Task<object?> LimitAsync(RequestLimits limits, HttpContext http, string? subject, Func<ValueTask<object?>> execute)
+    /// <summary>Counts a request, executes it, and gives back what its outcome does not use up.</summary>
+    /// <param name="limits">What it draws from.</param>
+    /// <param name="http">The request.</param>
+    /// <param name="subject">Whom it is about.</param>
+    /// <param name="execute">Answers it.</param>
+    /// <param name="refuse">Answers it when a limit is used up.</param>
+    public static async Task<T> LimitAsync<T>(RequestLimits limits, HttpContext http, string? subject, Func<Task<T>> execute, Func<LimitReceipt, T> refuse)
     {
         var receipt = await limits.SpendAsync(subject);
         if (!receipt.IsAdmitted)
         {
-            return Refusal(receipt);
+            return refuse(receipt);
         }
 
         try

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
 using System.Text;
+using Ariya.Api.Http;
 using Ariya.Data.Keys;
 
 namespace Ariya.Api.Idempotency;
@@ -9,8 +9,8 @@ namespace Ariya.Api.Idempotency;
 internal sealed class RequestKeys(SecretKeys secrets)
 {
     public const string Header = "Idempotency-Key";
-    private const int MaxLength = 255;
     public const string Rule = "Use 1 to 255 visible ASCII characters.";
+    private const int MaxLength = 255;
 
     private readonly byte[] _key = secrets.Current("idempotency");
     private readonly ConcurrentDictionary<string, bool> _inFlight = new(StringComparer.Ordinal);
@@ -26,31 +26,16 @@ internal sealed class RequestKeys(SecretKeys secrets)
     }
 
     /// <summary>Of a route, a caller and a key. Two callers with one key do not meet, and nobody learns which keys others use.</summary>
-    public byte[] Id(string route, string caller, string key) => Mac(Utf8(route), Utf8(caller), Utf8(key));
+    public byte[] Id(string route, string caller, string key) => FieldMac.Of(_key, route, caller, key);
 
     /// <summary>Equal for equal requests. A body may hold a password: as a plain hash this would undo the slow one.</summary>
-    public byte[] Fingerprint(byte[] body, string ifMatch) => Mac("fingerprint"u8.ToArray(), body, Utf8(ifMatch));
+    public byte[] Fingerprint(byte[] body, string ifMatch) => FieldMac.Of(_key, "fingerprint"u8.ToArray(), body, Encoding.UTF8.GetBytes(ifMatch));
 
     /// <summary>Null when the same request is being worked on already.</summary>
     public IDisposable? Enter(byte[] id)
     {
         var name = Convert.ToBase64String(id);
         return _inFlight.TryAdd(name, true) ? new Place(_inFlight, name) : null;
-    }
-
-    private static byte[] Utf8(string text) => Encoding.UTF8.GetBytes(text);
-
-    private byte[] Mac(params ReadOnlySpan<byte[]> parts)
-    {
-        using var mac = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, _key);
-        foreach (var part in parts)
-        {
-            // Length first, so that no two lists of parts are one text.
-            mac.AppendData(BitConverter.GetBytes(part.Length));
-            mac.AppendData(part);
-        }
-
-        return mac.GetHashAndReset();
     }
 
     private sealed class Place(ConcurrentDictionary<string, bool> inFlight, string name) : IDisposable

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Ariya.Api.Http;
 using Ariya.Data.Keys;
 using Microsoft.Extensions.Options;
@@ -80,19 +78,6 @@ internal sealed class Buckets(SecretKeys secrets, IOptions<RateLimitOptions> opt
 
     private int Wide(int permits) => (int)Math.Min(int.MaxValue, (long)permits * _options.WideNetworkFactor);
 
-    private Bucket Bucket(string policy, int permits, TimeSpan window, bool isShown, Counted counts, params ReadOnlySpan<string> of) =>
-        new(policy, KeyOf(policy, of), permits, window, isShown, counts);
-
-    // 128 bits are enough to tell buckets apart, and keep the keys of a million of them small.
-    private string KeyOf(string policy, ReadOnlySpan<string> parts)
-    {
-        var text = new StringBuilder(policy);
-        foreach (var part in parts)
-        {
-            // No part can contain the separator: networks and templates have no line breaks, subjects come last.
-            text.Append('\n').Append(part);
-        }
-
-        return $"ariya:limit:{Convert.ToBase64String(HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes(text.ToString())), 0, 16).TrimEnd('=')}";
-    }
+    private Bucket Bucket(string policy, int permits, TimeSpan window, bool isShown, Counted counts, params IEnumerable<string> of) =>
+        new(policy, $"ariya:limit:{FieldMac.Name(_key, [policy, .. of])}", permits, window, isShown, counts);
 }

@@ -65,26 +65,12 @@ internal static class VerifyEmailPage
             return Page.Render("VerifyEmailPassword.html", StatusCodes.Status400BadRequest, ("token", token), ("message", errors.ByField["password"][0]));
         }
 
-        if (password is null)
-        {
-            return Answer(await verification.VerifyAsync(token, null, client, cancellationToken), token);
-        }
-
+        async Task<IResult> ExecuteAsync() => Answer(await verification.VerifyAsync(token, password, client, cancellationToken), token);
         // A page has no limit but where it takes guesses, each of which costs a hash.
-        var limits = RequestLimits.Of(request.HttpContext, LimitClass.Auth);
-        if (await limits.SpendAsync(token) is { IsAdmitted: false })
-        {
-            return Page.Render("Busy.html", StatusCodes.Status429TooManyRequests);
-        }
-
-        var result = await verification.VerifyAsync(token, password, client, cancellationToken);
-        await limits.SettleAsync(result switch
-        {
-            VerificationResult.Verified or VerificationResult.AlreadyVerified => StatusCodes.Status200OK,
-            VerificationResult.Busy => StatusCodes.Status503ServiceUnavailable,
-            _ => StatusCodes.Status401Unauthorized,
-        });
-        return Answer(result, token);
+        return password is null
+            ? await ExecuteAsync()
+            : await Admission.LimitAsync(RequestLimits.Of(request.HttpContext, LimitClass.Auth), request.HttpContext, token, ExecuteAsync,
+                _ => Page.Render("Busy.html", StatusCodes.Status429TooManyRequests));
     }
 
     private static IResult Answer(VerificationResult result, string token)

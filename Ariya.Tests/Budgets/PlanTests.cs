@@ -107,14 +107,14 @@ public sealed class PlanTests(RunningAriya ariya)
             ["look-up of a sign-in"] = login[0],
             ["sign-in"] = login[1],
             ["wrong password"] = failure[1],
-            ["read of the caller"] = account.First(sql => sql.Contains("from sessions", StringComparison.Ordinal)),
+            ["read of the caller"] = account.Single(sql => sql.Contains("from sessions", StringComparison.Ordinal)),
             ["refresh"] = refresh.Single(sql => sql.Contains("update sessions", StringComparison.Ordinal)),
             ["sign-out"] = logout.Single(),
             ["look-up of a verification token"] = verify[0],
             ["look-up of a reset token"] = reset[0],
             // A turn of the worker that has nothing to write down claims only; the others are batches.
             ["claim of mails"] = background.Where(sql => sql.Contains("skip locked", StringComparison.Ordinal)).MinBy(sql => sql.Length)!,
-            ["watch of what changed"] = background.First(sql => sql.Contains("where revoked_at >", StringComparison.Ordinal)),
+            ["watch of what changed"] = background.Single(sql => sql.Contains("where revoked_at >", StringComparison.Ordinal)),
         };
     }
 

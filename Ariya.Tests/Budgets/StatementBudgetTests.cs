@@ -112,6 +112,25 @@ public sealed class StatementBudgetTests(RunningAriya ariya)
     }
 
     [Fact]
+    public async Task AnIdempotencyKeyCostsALookABeginningARecordAndACommitAndItsRepeatTheLookAlone()
+    {
+        var person = new Person(ariya);
+        async Task<List<string>> KeyedAsync()
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/auth/forgot-password") { Content = JsonContent.Create(new { email = person.Email }) };
+            request.Headers.Add("Idempotency-Key", "budget");
+            return (await ariya.TracedAsync(request)).Sql;
+        }
+
+        var first = await KeyedAsync();
+        Assert.Equal(2, first.Count(sql => sql.Contains("pg_try_advisory_xact_lock", StringComparison.Ordinal)));
+        Assert.Single(first, sql => sql.Contains("insert into outbox_messages", StringComparison.Ordinal));
+        Assert.Single(first, sql => sql.Contains("insert into idempotency_keys", StringComparison.Ordinal));
+        Assert.InRange(first.Count, 4, 5);
+        Assert.Contains("pg_try_advisory_xact_lock", Assert.Single(await KeyedAsync()), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task AWarmTokenCostsNoSqlAndAColdOneAStatement()
     {
         var person = await Person.WithAccountAsync(ariya);

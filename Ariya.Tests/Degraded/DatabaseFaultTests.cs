@@ -22,7 +22,7 @@ public sealed class DatabaseFaultTests(ServerRoom server) : IAsyncLifetime
 
     [Fact]
     [Trait("Promise", "P52")]
-    public Task StoppedAndStarted() => FaultAsync(_room.Connection, server.StopAsync, server.StartAsync);
+    public Task StoppedAndStarted() => FaultAsync(_room.Connection, server.Postgres.StopAsync, server.Postgres.StartAsync);
 
     [Fact]
     [Trait("Promise", "P52")]
@@ -30,8 +30,8 @@ public sealed class DatabaseFaultTests(ServerRoom server) : IAsyncLifetime
     {
         await FaultAsync(_room.Connection, async () =>
         {
-            await server.StopAsync();
-            await server.StartAsync();
+            await server.Postgres.StopAsync();
+            await server.Postgres.StartAsync();
         }, () => Task.CompletedTask, isNoticed: false);
     }
 
@@ -40,12 +40,12 @@ public sealed class DatabaseFaultTests(ServerRoom server) : IAsyncLifetime
         _room.Connection,
         async () =>
         {
-            await server.AdministerAsync($"alter database {_room.Database} set default_transaction_read_only = on");
+            await server.Postgres.AdministerAsync($"alter database {_room.Database} set default_transaction_read_only = on");
             await CutAsync();
         },
         async () =>
         {
-            await server.AdministerAsync($"alter database {_room.Database} reset default_transaction_read_only");
+            await server.Postgres.AdministerAsync($"alter database {_room.Database} reset default_transaction_read_only");
             await CutAsync();
         }, isNoticed: false);
 
@@ -54,16 +54,16 @@ public sealed class DatabaseFaultTests(ServerRoom server) : IAsyncLifetime
     {
         // A role of its own: the tests' owner is not limited.
         var role = $"few_{_room.Database}";
-        await server.AdministerAsync($"create role {role} login password 'few'");
+        await server.Postgres.AdministerAsync($"create role {role} login password 'few'");
         await _room.SqlAsync($"grant all on all tables in schema public to {role}");
         var connection = new NpgsqlConnectionStringBuilder(_room.Connection) { Username = role, Password = "few" }.ConnectionString;
         try
         {
             await FaultAsync(connection, async () =>
             {
-                await server.AdministerAsync($"alter role {role} connection limit 0");
+                await server.Postgres.AdministerAsync($"alter role {role} connection limit 0");
                 await CutAsync();
-            }, () => server.AdministerAsync($"alter role {role} connection limit -1"));
+            }, () => server.Postgres.AdministerAsync($"alter role {role} connection limit -1"));
         }
         finally
         {
@@ -75,7 +75,7 @@ public sealed class DatabaseFaultTests(ServerRoom server) : IAsyncLifetime
     [Trait("Promise", "P54")]
     public async Task EveryConnectionOfThePoolIsTaken()
     {
-        await using var proxy = FaultProxy.To(server.Port);
+        await using var proxy = FaultProxy.To(server.Postgres.Port);
         var connection = new NpgsqlConnectionStringBuilder(_room.Connection) { Port = proxy.Port, MaxPoolSize = 3, Timeout = 1 }.ConnectionString;
         var answers = await FaultAsync(connection, () => { proxy.Latency = TimeSpan.FromMilliseconds(700); return Task.CompletedTask; },
             () => { proxy.Latency = TimeSpan.Zero; return Task.CompletedTask; }, isNoticed: false);
@@ -86,7 +86,7 @@ public sealed class DatabaseFaultTests(ServerRoom server) : IAsyncLifetime
     [Fact]
     public async Task Slow()
     {
-        await using var proxy = FaultProxy.To(server.Port);
+        await using var proxy = FaultProxy.To(server.Postgres.Port);
         var connection = new NpgsqlConnectionStringBuilder(_room.Connection) { Port = proxy.Port }.ConnectionString;
         await FaultAsync(connection, () => { proxy.Latency = TimeSpan.FromMilliseconds(150); return Task.CompletedTask; },
             () => { proxy.Latency = TimeSpan.Zero; return Task.CompletedTask; }, isNoticed: false, isServed: true);
@@ -95,7 +95,7 @@ public sealed class DatabaseFaultTests(ServerRoom server) : IAsyncLifetime
     [Fact]
     public async Task Silent()
     {
-        await using var proxy = FaultProxy.To(server.Port);
+        await using var proxy = FaultProxy.To(server.Postgres.Port);
         var connection = new NpgsqlConnectionStringBuilder(_room.Connection) { Port = proxy.Port }.ConnectionString;
         await FaultAsync(connection, () => { proxy.IsBlackHole = true; return Task.CompletedTask; },
             () => { proxy.IsBlackHole = false; proxy.Cut(); return Task.CompletedTask; });
@@ -104,7 +104,7 @@ public sealed class DatabaseFaultTests(ServerRoom server) : IAsyncLifetime
     [Fact]
     public async Task ACommitWhoseAnswerIsLostIsFoundOutByItsKeyAndNotDoneAgain()
     {
-        await using var proxy = FaultProxy.To(server.Port);
+        await using var proxy = FaultProxy.To(server.Postgres.Port);
         var connection = new NpgsqlConnectionStringBuilder(_room.Connection) { Port = proxy.Port }.ConnectionString;
         var api = _room.StartApi(server.Redis.ConnectionString, connection).CreateClient();
         await Conditions.UntilDatabaseAsync(api, "healthy");
@@ -167,6 +167,6 @@ public sealed class DatabaseFaultTests(ServerRoom server) : IAsyncLifetime
         return load.Answers;
     }
 
-    private Task CutAsync() => server.AdministerAsync(
+    private Task CutAsync() => server.Postgres.AdministerAsync(
         $"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{_room.Database}' and application_name = 'ariya-api'");
 }

@@ -2,9 +2,8 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using Ariya.Data.Passwords;
 using Ariya.Tests.Contract;
+using Ariya.Tests.Distributed;
 using Ariya.Tests.Mail.Outbox;
-using Aspire.Hosting;
-using Aspire.Hosting.Testing;
 using Npgsql;
 
 namespace Ariya.Tests.Degraded;
@@ -16,28 +15,22 @@ namespace Ariya.Tests.Degraded;
 public sealed class ServerRoom : IAsyncLifetime
 {
     public const string Password = "a sentence nobody else types";
-    private const string Template = "roomtemplate";
 
-    private DistributedApplication? _app;
     private RedisServer? _redis;
-    private string _connection = "";
     private string _passwordHash = "";
+
+    internal TemplatePostgres Postgres { get; } = new("roompostgres");
 
     /// <summary>For tests that do not take it away; empty when a test begins.</summary>
     internal RedisServer Redis => _redis!;
 
     public async Task InitializeAsync()
     {
-        using var timeout = new CancellationTokenSource(TimeSpan.FromMinutes(8));
-        var builder = DistributedApplicationTestingBuilder.Create();
-        builder.AddPostgres("roompostgres").AddDatabase(Template);
-        _app = await builder.BuildAsync(timeout.Token);
-        await _app.StartAsync(timeout.Token);
-        await _app.ResourceNotifications.WaitForResourceHealthyAsync(Template, timeout.Token);
-        _connection = (await _app.GetConnectionStringAsync(Template, timeout.Token))!;
-        await using var migrate = await WorkerProcess.CommandAsync(
-            To(Template), ["migrate"], null, ("JWT_SECRET", ApiHost.JwtSecret));
-        Assert.True(migrate.ExitCode == 0, migrate.Output);
+        await Postgres.InitializeAsync(async connection =>
+        {
+            await using var migrate = await WorkerProcess.CommandAsync(connection, ["migrate"], null, ("JWT_SECRET", ApiHost.JwtSecret));
+            Assert.True(migrate.ExitCode == 0, migrate.Output);
+        });
         // Hashing is not what is tried here; one is made and used for everybody.
         _passwordHash = PasswordHash.Create(PasswordHash.CanCompute(PasswordHash.Argon2id) ? PasswordHash.Argon2id : PasswordHash.Pbkdf2, Password);
         _redis = await RedisServer.StartAsync(RedisServer.Garnet);
@@ -50,51 +43,18 @@ public sealed class ServerRoom : IAsyncLifetime
             await _redis.DisposeAsync();
         }
 
-        if (_app is not null)
-        {
-            await _app.StopAsync();
-            await _app.DisposeAsync();
-        }
+        await Postgres.EndAsync();
     }
 
     internal async Task<Room> OpenAsync()
     {
         await Redis.CommandAsync("FLUSHALL");
-        var name = $"room{Guid.CreateVersion7():N}";
-        await AdministerAsync($"create database {name} template {Template}");
-        return new Room(this, name, _passwordHash);
+        return new Room(Postgres, await Postgres.CreateDatabaseAsync(), _passwordHash);
     }
-
-    internal string To(string database, string? options = null) =>
-        new NpgsqlConnectionStringBuilder(_connection) { Database = database, Pooling = database != Template, Options = options }.ConnectionString;
-
-    internal int Port => new NpgsqlConnectionStringBuilder(_connection).Port;
-
-    internal Task StopAsync() => CommandAsync("stop");
-
-    internal async Task StartAsync()
-    {
-        await CommandAsync("start");
-        await _app!.ResourceNotifications.WaitForResourceHealthyAsync("roompostgres");
-    }
-
-    internal async Task AdministerAsync(string sql)
-    {
-        var admin = new NpgsqlConnectionStringBuilder(_connection) { Database = "postgres", Pooling = false };
-        await using var connection = new NpgsqlConnection(admin.ConnectionString);
-        await connection.OpenAsync();
-#pragma warning disable CA2100 // Names are made here.
-        await using var command = new NpgsqlCommand(sql, connection);
-#pragma warning restore CA2100
-        await command.ExecuteNonQueryAsync();
-    }
-
-    private async Task CommandAsync(string command) =>
-        Assert.True((await _app!.ResourceCommands.ExecuteCommandAsync("roompostgres", command)).Success);
 }
 
 /// <summary>What one test has: a database, the API instances it starts, and people with accounts.</summary>
-internal sealed class Room(ServerRoom server, string database, string passwordHash) : IAsyncDisposable
+internal sealed class Room(TemplatePostgres server, string database, string passwordHash) : IAsyncDisposable
 {
     // A test names the network that a request comes from.
     private static readonly (string, string) s_proxies = ("Proxies:Networks", "127.0.0.0/8,::1/128");
@@ -105,6 +65,9 @@ internal sealed class Room(ServerRoom server, string database, string passwordHa
     public string Connection => server.To(database);
 
     public string Database => database;
+
+    /// <summary>Of <see cref="ServerRoom.Password"/>.</summary>
+    public string PasswordHash => passwordHash;
 
     /// <summary>An API instance; its limits are the product's own unless a setting says otherwise, and it waits for Redis as long as a busy machine needs.</summary>
     public ApiHost StartApi(string? redis, params (string Name, string Value)[] settings) =>
@@ -152,7 +115,7 @@ internal sealed class Room(ServerRoom server, string database, string passwordHa
         }
 
         await _source.DisposeAsync();
-        await server.AdministerAsync($"drop database {database} with (force)");
+        await server.DropDatabaseAsync(database);
     }
 
     private NpgsqlCommand Command(string sql, object[] parameters)

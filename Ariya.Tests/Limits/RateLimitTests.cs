@@ -1,7 +1,10 @@
+using System.Buffers.Text;
 using System.Globalization;
 using System.Net;
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Ariya.Api.Passwords;
+using Ariya.Data.Tokens;
 using Ariya.Tests.Degraded;
 using Ariya.Tests.Distributed;
 using Microsoft.Extensions.DependencyInjection;
@@ -107,6 +110,33 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
         Assert.Equal(6, await AdmittedAsync("2001:db8:1:1::1", 6));
         Assert.Equal(4, await AdmittedAsync("2001:db8:1:1:ffff::2", 6));
         Assert.Equal(0, await AdmittedAsync("::ffff:198.51.100.1", 1));
+    }
+
+    [Fact]
+    public async Task ThePageThatTakesAPasswordTakesFiveWrongOnesAndFromElsewhereTheRightOne()
+    {
+        var (one, _) = await PairAsync(server.Redis);
+        var token = Base64Url.EncodeToString(SHA256.HashData("contested"u8));
+        await _room.SqlAsync(
+            """
+            with r as (
+              insert into registrations (id, email, email_canonical, password_hash, first_name, last_name, fingerprint, network, user_agent, expires_at)
+              select gen_random_uuid(), 'ada@example.com', 'ada@example.com', $1, 'Ada', 'L', n::text::bytea, 'n', 'a', now() + interval '7 days'
+              from generate_series(1, 2) n returning id),
+            m as (
+              insert into outbox_messages (id, mail_id, kind, state, deliver_before, salt)
+              values (gen_random_uuid(), gen_random_uuid(), 'mail.test.v1', 'sent', now(), '\x00') returning id)
+            insert into one_time_tokens (message_id, purpose, subject_id, address, token_hash, salt, key_id, expires_at)
+            select m.id, $2, (select id from r limit 1), 'ada@example.com', $3, '\x00', 'key', now() + interval '1 day' from m
+            """, _room.PasswordHash, OneTimeToken.VerifyEmail, OneTimeTokenKeys.Hash(token)!);
+        Task<HttpResponseMessage> PressAsync(string password, string from) => one.CallAsync(
+            HttpMethod.Post, "/verify-email", new FormUrlEncodedContent([new("token", token), new("password", password)]), from);
+
+        var statuses = (await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => PressAsync("not the sentence at all", "203.0.113.70"))))
+            .CountBy(answer => answer.StatusCode).ToDictionary();
+        Assert.Equal((5, 3), (statuses[HttpStatusCode.Unauthorized], statuses[HttpStatusCode.TooManyRequests]));
+        using var right = await PressAsync(ServerRoom.Password, "198.51.100.70");
+        Assert.Equal("/verify-email?result=verified", right.RequestMessage!.RequestUri!.PathAndQuery);
     }
 
     [Fact]

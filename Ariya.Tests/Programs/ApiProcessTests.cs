@@ -13,11 +13,14 @@ public sealed class ApiProcessTests(ServerRoom server)
     [Trait("Promise", "P59")]
     public async Task AskedToEndItIsNotReadyFirstServesOnAndAnswersWhatIsInFlight()
     {
-        // Below the connections of an instance: each of them is in the database when the signal comes.
-        const int InFlight = 30;
+        const int InFlight = 100;
+        // Each of them is in the database when the signal comes, which has room for them and for whoever asks whether it is ready.
+        await server.Postgres.AdministerAsync("alter system set max_connections = 250");
+        await server.Postgres.StopAsync();
+        await server.Postgres.StartAsync();
         await using var room = await server.OpenAsync();
         // On a busy machine the lock below is held for longer than a request usually waits.
-        var patient = new NpgsqlConnectionStringBuilder(room.Connection) { Options = "-c lock_timeout=60000 -c statement_timeout=60000", CommandTimeout = 60 };
+        var patient = new NpgsqlConnectionStringBuilder(room.Connection) { Options = "-c lock_timeout=60000 -c statement_timeout=60000", CommandTimeout = 60, MaxPoolSize = 130 };
         await using var api = ApiProcess.Start(patient.ConnectionString, server.Redis.ConnectionString, ("Shutdown__DrainDelay", "00:00:05"),
             ("RateLimits__MailPermits", "0"), ("RateLimits__ApiPermits", "0"));
         await api.ReadyAsync();

@@ -128,6 +128,8 @@ public sealed class CommandTests(MailPostgres postgres) : OutboxRoom(postgres)
         Assert.False(await WorksAsync(link));
         Assert.Equal("restored", await ScalarAsync<string>("select revoked_reason from sessions"));
         Assert.Equal(2, await ScalarAsync<int>("select auth_epoch from accounts"));
+        // Far beyond what was lost: no cached profile and no ETag of that time is right again.
+        Assert.Equal(1001, await ScalarAsync<int>("select version from accounts"));
         Assert.Equal(1, await ScalarAsync<long>("select count(*) from signing_keys where retired_at is null and signs_from <= clock_timestamp() and kid <> $1", oldKey!));
         Assert.Equal(1, await ScalarAsync<long>("select count(*) from audit_events where kind = 'deployment.restored'"));
         Assert.Equal(0, await Worker().RunOnceAsync());
