@@ -32,10 +32,14 @@ internal static class Routes
         auth.MapPost("/logout", Logout.HandleAsync).WithName(nameof(Logout)).AllowAnonymous().Limit(LimitClass.Refresh);
         auth.MapPost("/forgot-password", ForgotPassword.HandleAsync).WithName(nameof(ForgotPassword)).AllowAnonymous().Limit(LimitClass.Mail).Idempotent();
         auth.MapPost("/reset-password", ResetPassword.HandleAsync).WithName(nameof(ResetPassword)).AllowAnonymous().Limit(LimitClass.Auth).Idempotent();
+        auth.MapPost("/confirm-email-change", ConfirmEmailChange.HandleAsync).WithName(nameof(ConfirmEmailChange)).AllowAnonymous().Limit(LimitClass.Auth).Idempotent();
+        auth.MapPost("/undo-email-change", UndoEmailChange.HandleAsync).WithName(nameof(UndoEmailChange)).AllowAnonymous().Limit(LimitClass.Auth).Idempotent();
 
         var account = api.MapGroup("/account").WithTags("Account");
         account.MapGet("", GetAccount.Handle).WithName(nameof(GetAccount));
         account.MapPatch("", UpdateAccount.HandleAsync).WithName(nameof(UpdateAccount)).Idempotent();
+        account.MapDelete("", DeleteAccount.HandleAsync).WithName(nameof(DeleteAccount)).Limit(LimitClass.Auth);
+        account.MapPost("/email", ChangeEmail.HandleAsync).WithName(nameof(ChangeEmail)).Limit(LimitClass.Mail).Idempotent();
         account.MapPost("/password", ChangePassword.HandleAsync).WithName(nameof(ChangePassword)).Limit(LimitClass.Auth).Idempotent();
         account.MapGet("/avatar", GetAvatar.HandleAsync).WithName(nameof(GetAvatar));
         account.MapPut("/avatar", PutAvatar.HandleAsync).WithName(nameof(PutAvatar)).Limit(LimitClass.Upload).Idempotent()
@@ -57,6 +61,10 @@ internal static class Routes
         pages.MapPost("/verify-email", VerifyEmailPage.ActAsync).WithName("VerifyEmailPageAct").DisableAntiforgery();
         pages.MapGet("/reset-password", ResetPasswordPage.ShowAsync).WithName(nameof(ResetPasswordPage));
         pages.MapPost("/reset-password", ResetPasswordPage.ActAsync).WithName("ResetPasswordPageAct").DisableAntiforgery();
+        pages.MapGet("/confirm-email-change", ConfirmEmailChangePage.ShowAsync).WithName(nameof(ConfirmEmailChangePage));
+        pages.MapPost("/confirm-email-change", ConfirmEmailChangePage.ActAsync).WithName("ConfirmEmailChangePageAct").DisableAntiforgery();
+        pages.MapGet("/undo-email-change", UndoEmailChangePage.ShowAsync).WithName(nameof(UndoEmailChangePage));
+        pages.MapPost("/undo-email-change", UndoEmailChangePage.ActAsync).WithName("UndoEmailChangePageAct").DisableAntiforgery();
         pages.MapGet("/pages.css", Page.Stylesheet).WithName("PagesStylesheet");
     }
 }

@@ -23,6 +23,7 @@ public sealed class AriyaDbContext(DbContextOptions<AriyaDbContext> options) : D
 
     public DbSet<Registration> Registrations => Set<Registration>();
     public DbSet<Account> Accounts => Set<Account>();
+    public DbSet<EmailChange> EmailChanges => Set<EmailChange>();
     public DbSet<Vendor> Vendors => Set<Vendor>();
     public DbSet<Avatar> Avatars => Set<Avatar>();
     public DbSet<SignInFailure> SignInFailures => Set<SignInFailure>();

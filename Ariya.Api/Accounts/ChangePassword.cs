@@ -19,12 +19,8 @@ namespace Ariya.Api.Accounts;
 /// <param name="NewPassword">15 to 256 characters.</param>
 public sealed record ChangePasswordRequest(string? CurrentPassword, string? NewPassword);
 
-/// <summary>
-/// A stolen access token must not become a way to guess the password, so wrong ones count as they do at sign-in. The session
-/// that asks lives on; every other one ends.
-/// </summary>
-internal sealed class ChangePassword(
-    AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell)
+/// <summary>The session that asks lives on; every other one ends.</summary>
+internal sealed class ChangePassword(AriyaDbContext db, CurrentPassword currentPassword, IdempotentWork work, OutboxBell bell)
 {
     public static async Task<IResult> HandleAsync(
         ChangePasswordRequest request, Caller caller, ClientInfo client, Admission admission, ChangePassword change, CancellationToken cancellationToken)
@@ -44,73 +40,21 @@ internal sealed class ChangePassword(
         }
 
         return await admission.RunAsync(
-            caller.Account.Id.ToString(), request, () => change.ChangeAsync(current, wanted, email!, caller, client, cancellationToken), cancellationToken);
+            caller.Account.Id.ToString(), request, () => change.ChangeAsync(current, wanted, caller, client, cancellationToken), cancellationToken);
     }
 
-    private async Task<IResult> ChangeAsync(
-        string current, string wanted, EmailAddress email, Caller caller, ClientInfo client, CancellationToken cancellationToken)
+    private async Task<IResult> ChangeAsync(string current, string wanted, Caller caller, ClientInfo client, CancellationToken cancellationToken)
     {
-        await hasher.EnsureReadyAsync(cancellationToken);
-        var addressKey = addressKeys.Of(email);
-        var networkKey = addressKeys.Of(email, client.Network);
-        var known = await LookUpAsync(caller.Account.Id, client.Network, networkKey, addressKey, cancellationToken);
-        if (known is null)
-        {
-            return Problem.Unauthenticated();
-        }
-
-        if (known.DelaySeconds > 0)
-        {
-            return Problem.SignInDelayed(known.DelaySeconds);
-        }
-
-        string? newHash;
-        using (var place = await gate.EnterAsync(client.Network, cancellationToken))
-        {
-            if (place is null)
-            {
-                return Problem.Busy();
-            }
-
-            newHash = hasher.Verify(known.PasswordHash, current) ? hasher.Create(wanted) : null;
-        }
-
-        if (newHash is null)
-        {
-            await SignInDelay.CountFailureAsync(
-                db, known.IsKnownNetwork ? [networkKey, addressKey] : [addressKey], addressKey, caller.Account.Id, client, cancellationToken);
-            return Problem.InvalidCredentials();
-        }
-
-        var judgingKey = known.IsKnownNetwork ? networkKey : addressKey;
-        return await ApplyAsync(caller, known.PasswordHash, newHash, judgingKey, client, cancellationToken)
-            ? TypedResults.NoContent()
-            : Problem.InvalidCredentials();
+        var proof = await currentPassword.ProveAsync(caller, current, wanted, client, cancellationToken);
+        return proof.Refusal
+            ?? (await ApplyAsync(caller, proof, client, cancellationToken) ? TypedResults.NoContent() : Problem.InvalidCredentials());
     }
-
-    // A token may be used from anywhere: only a network from which the account signed in has a counter of its own.
-    private Task<Known?> LookUpAsync(
-        Guid accountId, string network, byte[] networkKey, byte[] addressKey, CancellationToken cancellationToken) => db.QueryFirstAsync(
-        $"""
-         select a.password_hash, k.is_known_network,
-                case when f.failures >= {SignInDelay.DisableAtFailure} then {SignInDelay.DisabledRetryAfter}
-                     when f.delayed_until > clock_timestamp() then ceil(extract(epoch from f.delayed_until - clock_timestamp()))::int
-                     else 0 end as delay_seconds
-         from accounts a
-         cross join lateral (
-           select exists (
-             select 1 from sessions s where s.account_id = a.id and s.network = {network}
-               and s.created_at > clock_timestamp() - interval '30 days') as is_known_network) k
-         left join sign_in_failures f on f.key = case when k.is_known_network then {networkKey} else {addressKey} end
-         where a.id = {accountId} and a.status = 'active'
-         """,
-        row => new Known(row.Get<string>("password_hash"), row.Get<bool>("is_known_network"), row.Get<int>("delay_seconds")), cancellationToken);
 
     // The old hash in WHERE: of two changes at once, the second finds that its current password is not current any more. The delay is
     // judged again under the row's lock: of many guesses at once, the right one behind a delay changes nothing.
-    private async Task<bool> ApplyAsync(
-        Caller caller, string oldHash, string newHash, byte[] judgingKey, ClientInfo client, CancellationToken cancellationToken)
+    private async Task<bool> ApplyAsync(Caller caller, PasswordProof proof, ClientInfo client, CancellationToken cancellationToken)
     {
+        var (_, oldHash, judgingKey, newHash) = proof;
         var changed = await work.DoAsync(() => db.QueryBatchAsync(
             [
                 $"select 1 from sign_in_failures where key = {judgingKey} for update",
@@ -150,6 +94,4 @@ internal sealed class ChangePassword(
         work.WhenCommitted(bell.Ring);
         return changed.Count == 1;
     }
-
-    private sealed record Known(string PasswordHash, bool IsKnownNetwork, int DelaySeconds);
 }

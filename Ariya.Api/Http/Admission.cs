@@ -3,6 +3,7 @@ using Ariya.Api.Idempotency;
 using Ariya.Api.Limits;
 using Ariya.Api.Problems;
 using Microsoft.AspNetCore.Http.Json;
+using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.Extensions.Options;
 
 namespace Ariya.Api.Http;
@@ -62,8 +63,8 @@ internal sealed class Admission(
     /// <summary>Counts a request that has no body to be judged first. For an endpoint filter of the group.</summary>
     public static async ValueTask<object?> LimitBodylessAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
-        var (http, method) = (context.HttpContext, context.HttpContext.Request.Method);
-        return HttpMethods.IsGet(method) || HttpMethods.IsDelete(method)
+        var http = context.HttpContext;
+        return http.GetEndpoint()!.Metadata.GetMetadata<IAcceptsMetadata>() is null && (HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsDelete(http.Request.Method))
             ? await LimitAsync(http.Features.Get<RequestLimits>()!, http, null, () => next(context).AsTask(), Refusal)
             : await next(context);
     }

@@ -110,6 +110,18 @@ internal static class Operations
             Problems = ["400 token_invalid", "400 token_expired", "400 token_used", "400 password_too_weak", "503 busy"],
             Examples = [("link", new ResetPasswordRequest(Token, Password))],
         },
+        [nameof(ConfirmEmailChange)] = new()
+        {
+            Success = (204, null),
+            Problems = ["400 token_invalid", "400 token_expired", "400 token_used", "409 email_taken"],
+            Examples = [("link", new ConfirmEmailChangeRequest(Token))],
+        },
+        [nameof(UndoEmailChange)] = new()
+        {
+            Success = (204, null),
+            Problems = ["400 token_invalid", "400 token_expired", "400 token_used", "400 password_too_weak", "409 email_taken", "503 busy"],
+            Examples = [("link", new UndoEmailChangeRequest(Token, Password))],
+        },
         [nameof(GetAccount)] = new()
         {
             ResponseHeaders = [s_etag],
@@ -125,6 +137,18 @@ internal static class Operations
             ],
             RequestHeaders = [("If-Match", "The ETag that was read; the change is made only to that version.")],
             ResponseHeaders = [s_etag],
+        },
+        [nameof(DeleteAccount)] = new()
+        {
+            Success = (204, null),
+            Problems = ["401 invalid_credentials", "429 sign_in_delayed", "503 busy"],
+            Examples = [("password", new DeleteAccountRequest(Password))],
+        },
+        [nameof(ChangeEmail)] = new()
+        {
+            Success = (202, null),
+            Problems = ["401 invalid_credentials", "429 sign_in_delayed", "503 busy"],
+            Examples = [("new address", new ChangeEmailRequest("ada@example.org", Password))],
         },
         [nameof(ChangePassword)] = new()
         {
@@ -168,7 +192,11 @@ internal static class Operations
         [typeof(LogoutRequest)] = [],
         [typeof(ForgotPasswordRequest)] = ["email"],
         [typeof(ResetPasswordRequest)] = ["token", "password"],
+        [typeof(ConfirmEmailChangeRequest)] = ["token"],
+        [typeof(UndoEmailChangeRequest)] = ["token", "password"],
         [typeof(UpdateAccountRequest)] = [],
+        [typeof(DeleteAccountRequest)] = ["password"],
+        [typeof(ChangeEmailRequest)] = ["email", "password"],
         [typeof(ChangePasswordRequest)] = ["currentPassword", "newPassword"],
         [typeof(VendorBody)] = ["businessName", "category"],
     }.ToFrozenDictionary();

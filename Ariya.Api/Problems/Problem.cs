@@ -48,6 +48,9 @@ internal static class Problem
 
     public static ProblemHttpResult PreconditionFailed() => Create(412, "precondition_failed", "The account was changed meanwhile. Read it again.");
 
+    /// <summary>Told only to whoever has the mailed link of that address.</summary>
+    public static ProblemHttpResult EmailTaken() => Create(409, "email_taken", "Another account has this address by now.");
+
     public static ProblemHttpResult PasswordRequired() => Create(409, "password_required",
         "This address was registered more than once. Send the password chosen at this registration too.");
 

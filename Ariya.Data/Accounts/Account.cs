@@ -9,12 +9,18 @@ public sealed class Account
     public const string Active = "active";
     public const string Disabled = "disabled";
 
+    /// <summary>By its owner: nobody signs in, and the row goes when its time is over.</summary>
+    public const string Deleted = "deleted";
+
     public required Guid Id { get; init; }
 
-    /// <summary>The address as typed at registration: where mail goes.</summary>
+    /// <summary>The address as typed: where mail goes.</summary>
     public required string Email { get; set; }
 
-    /// <summary><see cref="EmailAddress.Canonical"/>; unique.</summary>
+    /// <summary>
+    /// <see cref="EmailAddress.Canonical"/>; unique. Of a deleted account <c>deleted:</c>, its id and what it was: no address, so that
+    /// the address is free.
+    /// </summary>
     public required string EmailCanonical { get; set; }
 
     public required string FirstName { get; set; }
@@ -39,6 +45,8 @@ public sealed class Account
 
     /// <summary>Raised by every change of the row, so that instances drop what they hold of it.</summary>
     public DateTimeOffset UpdatedAt { get; set; }
+
+    public DateTimeOffset? DeletedAt { get; set; }
 
     /// <summary>When, and with which mail, the owner was last told that somebody registered this address again.</summary>
     public DateTimeOffset? TakenNoticeAt { get; set; }
@@ -68,7 +76,8 @@ internal sealed class AccountConfiguration : IEntityTypeConfiguration<Account>
         builder.Property(account => account.PasswordChangedAt).HasDefaultValueSql("now()");
         builder.Property(account => account.UpdatedAt).HasDefaultValueSql("clock_timestamp()");
         builder.HasIndex(account => account.UpdatedAt);
-        builder.ToTable(table => table.HasCheckConstraint("ck_accounts_status", "status in ('active', 'disabled')"));
+        builder.HasIndex(account => account.DeletedAt).HasFilter("deleted_at is not null");
+        builder.ToTable(table => table.HasCheckConstraint("ck_accounts_status", "status in ('active', 'disabled', 'deleted')"));
     }
 }
 

@@ -45,6 +45,10 @@ public static class AuditKinds
     public const string PasswordReset = "password.reset";
     public const string PasswordChanged = "password.changed";
     public const string PasswordRehashed = "password.rehashed";
+    public const string EmailChangeRequested = "account.email_change_requested";
+    public const string EmailChanged = "account.email_changed";
+    public const string EmailChangeUndone = "account.email_change_undone";
+    public const string AccountDeleted = "account.deleted";
     public const string ProfileChanged = "account.profile_changed";
     public const string AvatarChanged = "account.avatar_changed";
     public const string AvatarRemoved = "account.avatar_removed";

@@ -42,6 +42,10 @@ namespace Ariya.Data.Migrations
                         .HasColumnName("created_at")
                         .HasDefaultValueSql("now()");
 
+                    b.Property<DateTimeOffset?>("DeletedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("deleted_at");
+
                     b.Property<string>("Email")
                         .IsRequired()
                         .HasColumnType("text")
@@ -120,6 +124,10 @@ namespace Ariya.Data.Migrations
                     b.HasKey("Id")
                         .HasName("pk_accounts");
 
+                    b.HasIndex("DeletedAt")
+                        .HasDatabaseName("ix_accounts_deleted_at")
+                        .HasFilter("deleted_at is not null");
+
                     b.HasIndex("EmailCanonical")
                         .IsUnique()
                         .HasDatabaseName("ix_accounts_email_canonical");
@@ -129,7 +137,7 @@ namespace Ariya.Data.Migrations
 
                     b.ToTable("accounts", t =>
                         {
-                            t.HasCheckConstraint("ck_accounts_status", "status in ('active', 'disabled')");
+                            t.HasCheckConstraint("ck_accounts_status", "status in ('active', 'disabled', 'deleted')");
                         });
                 });
 
@@ -164,6 +172,84 @@ namespace Ariya.Data.Migrations
                         .HasName("pk_avatars");
 
                     b.ToTable("avatars");
+                });
+
+            modelBuilder.Entity("Ariya.Data.Accounts.EmailChange", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<Guid>("AccountId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("account_id");
+
+                    b.Property<int>("AuthEpoch")
+                        .HasColumnType("integer")
+                        .HasColumnName("auth_epoch");
+
+                    b.Property<DateTimeOffset?>("ConfirmedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("confirmed_at");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at")
+                        .HasDefaultValueSql("clock_timestamp()");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("Network")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("network");
+
+                    b.Property<string>("NewEmail")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("new_email");
+
+                    b.Property<string>("NewEmailCanonical")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("new_email_canonical");
+
+                    b.Property<string>("OldEmail")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("old_email");
+
+                    b.Property<string>("OldEmailCanonical")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("old_email_canonical");
+
+                    b.Property<DateTimeOffset?>("UndoneAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("undone_at");
+
+                    b.Property<string>("UserAgent")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("user_agent");
+
+                    b.HasKey("Id")
+                        .HasName("pk_email_changes");
+
+                    b.HasIndex("AccountId")
+                        .HasDatabaseName("ix_email_changes_account_id");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_email_changes_expires_at");
+
+                    b.HasIndex("NewEmailCanonical", "CreatedAt")
+                        .HasDatabaseName("ix_email_changes_new_email_canonical_created_at");
+
+                    b.ToTable("email_changes");
                 });
 
             modelBuilder.Entity("Ariya.Data.Accounts.SignInFailure", b =>
@@ -938,6 +1024,16 @@ namespace Ariya.Data.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_avatars_accounts_account_id");
+                });
+
+            modelBuilder.Entity("Ariya.Data.Accounts.EmailChange", b =>
+                {
+                    b.HasOne("Ariya.Data.Accounts.Account", null)
+                        .WithMany()
+                        .HasForeignKey("AccountId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_email_changes_accounts_account_id");
                 });
 
             modelBuilder.Entity("Ariya.Data.Accounts.Vendor", b =>

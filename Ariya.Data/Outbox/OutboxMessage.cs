@@ -96,6 +96,15 @@ public static class MailKinds
 
     /// <summary>A refresh token that had been exchanged came back. Payload: accountId, sessionId.</summary>
     public const string OldSignInUsed = "mail.old-sign-in-used.v1";
+
+    /// <summary>Somebody wants the recipient's address for their account: its link confirms. Payload: changeId.</summary>
+    public const string EmailChange = "mail.email-change.v1";
+
+    /// <summary>The account left the recipient's address: its link undoes that. Payload: changeId.</summary>
+    public const string EmailChanged = "mail.email-changed.v1";
+
+    /// <summary>The account was deleted by its owner. Payload: accountId, network, userAgent.</summary>
+    public const string AccountDeleted = "mail.account-deleted.v1";
 }
 
 /// <summary>One try to hand a mail to the relay.</summary>

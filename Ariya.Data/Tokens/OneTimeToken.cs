@@ -15,6 +15,12 @@ public sealed class OneTimeToken
     /// <summary>Sets a new password for an account, the subject.</summary>
     public const string ResetPassword = "reset_password";
 
+    /// <summary>Confirms a change of address, the subject, from the new mailbox.</summary>
+    public const string ChangeEmail = "change_email";
+
+    /// <summary>Undoes a change of address, the subject, from the old mailbox.</summary>
+    public const string UndoEmailChange = "undo_email_change";
+
     /// <summary>The outbox row whose mail carries the token: one mail, one token, however often it is sent.</summary>
     public required Guid MessageId { get; init; }
 

@@ -11,7 +11,8 @@ public sealed class RouteTableTests(ApiHost api) : IClassFixture<ApiHost>
 {
     private static readonly string[] s_anonymous =
     [
-        "ForgotPassword", "GetHealth", "Login", "Logout", "Refresh", "Register", "ResendVerification", "ResetPassword", "VerifyEmail",
+        "ConfirmEmailChange", "ForgotPassword", "GetHealth", "Login", "Logout", "Refresh", "Register", "ResendVerification", "ResetPassword",
+        "UndoEmailChange", "VerifyEmail",
     ];
 
     private IEnumerable<RouteEndpoint> ApiEndpoints => api.Services.GetRequiredService<EndpointDataSource>().Endpoints

@@ -67,6 +67,39 @@ public sealed class CleanupTests(MailPostgres postgres) : OutboxRoom(postgres)
         Assert.Equal(2, await ScalarAsync<long>("select count(*) from outbox_messages"));
     }
 
+    [Fact]
+    [Trait("Promise", "P63")]
+    public async Task ADeletedAccountGoesAfterItsTimeWithAllThatHangsOnIt()
+    {
+        foreach (var (name, deleted, lives) in new[] { ("gone", "30 days 1 minute", "-1 minute"), ("young", "29 days", "-1 minute"), ("live", "31 days", "1 minute") })
+        {
+            var address = $"{name}@example.com";
+            var account = await AccountAsync(address);
+            await SqlAsync("insert into vendors (account_id, business_name, category) values ($1, $2, 'software')", account, name);
+            await SqlAsync(
+                """
+                insert into sessions (id, account_id, auth_epoch, nonce, user_agent, network, idle_expires_at, expires_at, revoked_at)
+                values (gen_random_uuid(), $1, 1, '\x00', $2, 'n', now(), clock_timestamp() + $3::interval, now())
+                """, account, name, lives);
+            await SqlAsync(
+                """
+                update accounts set status = 'deleted', deleted_at = clock_timestamp() - $2::interval, email_canonical = 'deleted:' || id || ':' || email_canonical
+                where id = $1
+                """, account, deleted);
+            var dead = await AddAsync(MailKinds.Welcome, address, $$"""{"accountId":"{{account}}"}""");
+            await SqlAsync("update outbox_messages set state = 'dead', settled_at = clock_timestamp() - interval '40 days', reason = $2 where id = $1", dead, name);
+        }
+
+        // Somebody has the address since then.
+        await AccountAsync("gone@example.com");
+        Assert.Equal(1, await CleanAsync());
+        Assert.Equal("gone active,live deleted,young deleted", await ScalarAsync<string>(
+            "select string_agg(split_part(email, '@', 1) || ' ' || status, ',' order by email) from accounts"));
+        Assert.Equal("live,young", await ScalarAsync<string>("select string_agg(business_name, ',' order by business_name) from vendors"));
+        Assert.Equal("live,young", await ScalarAsync<string>("select string_agg(user_agent, ',' order by user_agent) from sessions"));
+        Assert.Equal("gone", await ScalarAsync<string>("select string_agg(reason, ',') from outbox_messages where recipient is null"));
+    }
+
     private Task<long> CleanAsync(int batch = 2000) => Worker().UseAsync<Data.AriyaDbContext, long>(db =>
         new CleanupRun(db, Options.Create(new CleanupOptions { BatchSize = batch }))
             .RunAsync(CleanupSteps.All(s_kept), _ => Task.CompletedTask, CancellationToken.None));

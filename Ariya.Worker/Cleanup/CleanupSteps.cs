@@ -47,6 +47,31 @@ internal static class CleanupSteps
              x as (delete from sessions t using d where t.id = d.id)
              select count(*), max(moment) from d
              """),
+        // Nothing can be done any more with a change whose time is over, and it holds two addresses.
+        new("changes of address that are over", (from, limit) =>
+            $"""
+             with d as materialized (
+               select id, expires_at as moment from email_changes
+               where expires_at >= {from} and expires_at < clock_timestamp() - {kept.Tokens}
+               order by expires_at limit {limit} for update skip locked),
+             x as (delete from email_changes t using d where t.id = d.id)
+             select count(*), max(moment) from d
+             """),
+        // With its sessions, its business and its picture. Not before the longest of those sessions would be over, as above. Mails that are kept
+        // longer lose the address, which stands behind the id in what the account has instead of one.
+        new("deleted accounts", (from, limit) =>
+            $"""
+             with d as materialized (
+               select id, deleted_at as moment, split_part(email_canonical, ':', 3) as address from accounts a
+               where deleted_at >= {from} and deleted_at < clock_timestamp() - {kept.DeletedAccounts}
+                 and not exists (select 1 from sessions s where s.account_id = a.id and s.expires_at > clock_timestamp())
+               order by deleted_at limit {limit} for update skip locked),
+             m as (
+               update outbox_messages t set recipient = null from d
+               where t.recipient = d.address and (t.created_at <= d.moment or t.payload ->> 'accountId' = d.id::text) and t.state not in ('pending', 'leased', 'retry')),
+             x as (delete from accounts t using d where t.id = d.id)
+             select count(*), max(moment) from d
+             """),
         // At a hundred failures an address is off until its owner resets the password.
         new("counters of wrong passwords and codes", (from, limit) =>
             $"""

@@ -23,6 +23,10 @@ internal sealed class RetentionOptions
     [Range(typeof(TimeSpan), Shortest, Longest)]
     public TimeSpan Sessions { get; set; } = TimeSpan.FromDays(30);
 
+    /// <summary>Accounts that their owners deleted, with all that hangs on them; at least as long as their longest session would have lived.</summary>
+    [Range(typeof(TimeSpan), Shortest, Longest)]
+    public TimeSpan DeletedAccounts { get; set; } = TimeSpan.FromDays(30);
+
     /// <summary>Counters of wrong passwords and codes below the one that switches an address off, after the last one.</summary>
     [Range(typeof(TimeSpan), Day, Longest)]
     public TimeSpan SignInFailures { get; set; } = TimeSpan.FromDays(1);

@@ -1,3 +1,5 @@
+using Ariya.Worker.Mail.AccountDeleted;
+using Ariya.Worker.Mail.EmailChange;
 using Ariya.Worker.Mail.NewSignIn;
 using Ariya.Worker.Mail.OldSignInUsed;
 using Ariya.Worker.Mail.PasswordChanged;
@@ -25,6 +27,9 @@ internal static class MailRegistration
         builder.Services.AddSingleton<MailKind, PasswordChangedMail>();
         builder.Services.AddSingleton<MailKind, NewSignInMail>();
         builder.Services.AddSingleton<MailKind, OldSignInUsedMail>();
+        builder.Services.AddSingleton<MailKind, EmailChangeMail>();
+        builder.Services.AddSingleton<MailKind, EmailChangedMail>();
+        builder.Services.AddSingleton<MailKind, AccountDeletedMail>();
         if (SmtpSettings.Read(builder.Configuration) is { } settings)
         {
             builder.AddRelay(settings);
