@@ -1,0 +1,28 @@
+-- The rights of the two programs, for databases where `migrate` runs as the owner and they do not: run it as the owner after the first `migrate`,
+-- and again after an update; it may run as often as one likes. It makes the roles ariya_api and ariya_worker, which cannot sign in until they
+-- have passwords: alter role ariya_api password '…'. (Whoever runs it the first time needs the right to make roles.)
+-- Nobody but the owner changes an audit event; the worker removes those past their retention, and the chain of seals shows everything else.
+do $$
+declare role text; name text; begin
+  foreach role in array array['ariya_api', 'ariya_worker'] loop
+    if not exists (select from pg_roles where rolname = role) then
+      execute format('create role %I login', role);
+    end if;
+    execute format('grant connect on database %I to %I', current_database(), role);
+    execute format('grant usage on schema %I to %I', current_schema(), role);
+    execute format('revoke all on all tables in schema %I from %I', current_schema(), role);
+    execute format('grant select on all tables in schema %I to %I', current_schema(), role);
+  end loop;
+
+  foreach name in array array['accounts', 'avatars', 'idempotency_keys', 'one_time_tokens', 'outbox_messages', 'registrations', 'sessions',
+    'sign_in_failures', 'vendors'] loop
+    execute format('grant insert, update, delete on %I to ariya_api, ariya_worker', name);
+  end loop;
+  foreach name in array array['outbox_attempts', 'scheduled_runs', 'signing_keys', 'worker_heartbeats'] loop
+    execute format('grant insert, update, delete on %I to ariya_worker', name);
+  end loop;
+end $$;
+
+grant insert on audit_events to ariya_api;
+grant insert, delete on audit_events to ariya_worker;
+grant insert, update, delete on audit_seals to ariya_worker;
