@@ -55,11 +55,11 @@ while true; do
     *" Complete "*) break ;;
     *" Failed "*)
       kube logs job/ariya-migrate --tail=50 >&2 || true
-      fail "the migration failed, see above. Nothing else was changed: the old version serves on" ;;
+      fail "the migration failed, see above. The programs were not touched: the old version serves on" ;;
   esac
   if [ "$SECONDS" -ge "$deadline" ]; then
     kube logs job/ariya-migrate --tail=50 >&2 || true
-    fail "the migration did not end in time. Nothing else was changed: the old version serves on"
+    fail "the migration did not end in time. The programs were not touched: the old version serves on"
   fi
   sleep "${POLL_SECONDS:-3}"
 done

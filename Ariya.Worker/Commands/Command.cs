@@ -5,7 +5,7 @@ internal static class Command
 {
     private static readonly (string Usage, string Words)[] s_commands =
     [
-        ("migrate [--list | --to NAME | --reset]", "brings the schema up to date; lists migrations; goes to one; makes the database anew (Development)"),
+        ("migrate [--grant | --list | --to NAME | --reset]", "brings the schema up to date; and gives the programs' roles their rights; lists migrations; goes to one; makes the database anew (Development)"),
         ("check", "asks PostgreSQL, Redis and the mail relay, and says what to change"),
         ("send-test-mail ADDRESS", "sends one mail and prints the relay's answer"),
         ("cleanup", "removes what is past its retention, now"),

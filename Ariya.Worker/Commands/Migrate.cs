@@ -8,7 +8,8 @@ namespace Ariya.Worker.Commands;
 /// <summary>
 /// <c>migrate</c>: brings the schema up to date and makes what a deployment has exactly once: the first signing key and the
 /// choice of password algorithm. Safe to run again and from several machines at once. <c>--list</c> shows the migrations, <c>--to NAME</c>
-/// goes to one of them, forwards or back, <c>--reset</c> makes the database anew (Development only).
+/// goes to one of them, forwards or back, <c>--grant</c> also gives the roles of API and worker their rights, <c>--reset</c> makes the
+/// database anew (Development only).
 /// </summary>
 internal static class Migrate
 {
@@ -19,6 +20,7 @@ internal static class Migrate
         return OneShot.RunAsync(builder, "migrate", (services, cancellationToken) => arguments switch
         {
             [] => UpAsync(services, builder.Configuration, cancellationToken),
+            ["--grant"] => GrantAsync(services, builder.Configuration, cancellationToken),
             ["--list"] => ListAsync(services.Database(), cancellationToken),
             ["--to", var name] => ToAsync(services.Database(), name, isConfirmed, cancellationToken),
             ["--reset"] => ResetAsync(services, builder, isConfirmed, cancellationToken),
@@ -42,6 +44,15 @@ internal static class Migrate
         Console.WriteLine($"Signing keys: {keys.Made} made, {keys.Retired} retired, {keys.Resealed} sealed anew, {keys.Unreadable} that JWT_SECRET does not open.");
         Console.WriteLine($"Passwords are hashed with {await EnsurePasswordAlgorithmAsync(db, configuration, cancellationToken)}.");
         return OneShot.Done;
+    }
+
+    private static async Task<int> GrantAsync(IServiceProvider services, ConfigurationManager configuration, CancellationToken cancellationToken)
+    {
+        var result = await UpAsync(services, configuration, cancellationToken);
+        using var script = new StreamReader(typeof(Migrate).Assembly.GetManifestResourceStream("Ariya.Worker.Commands.Roles.sql")!);
+        await services.Database().Database.ExecuteSqlRawAsync(await script.ReadToEndAsync(cancellationToken), cancellationToken);
+        Console.WriteLine("The roles ariya_api and ariya_worker have their rights.");
+        return result;
     }
 
     private static async Task<int> ListAsync(AriyaDbContext db, CancellationToken cancellationToken)
@@ -117,7 +128,7 @@ internal static class Migrate
 
     private static async Task<int> MisusedAsync()
     {
-        await Console.Error.WriteLineAsync("usage: migrate [--list | --to NAME | --reset]");
+        await Console.Error.WriteLineAsync("usage: migrate [--grant | --list | --to NAME | --reset]");
         return OneShot.Misused;
     }
 

