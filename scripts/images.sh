@@ -17,8 +17,13 @@ fi
 version=$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' Directory.Build.props)
 for part in api worker; do
   image="${prefix}ariya-$part:$tag"
-  docker build --pull -f deploy/Dockerfile --target "$part" -t "$image" \
-    --build-arg "VERSION=$version" --build-arg "REVISION=$(git rev-parse HEAD)" . >&2
+  # What staging ran is what is released: an image of this commit that is there already is not built anew.
+  if [ -n "$push" ] && printf %s "$tag" | grep -Eqx '[0-9a-f]{40}' && docker pull "$image" >&2; then
+    :
+  else
+    docker build --pull -f deploy/Dockerfile --target "$part" -t "$image" \
+      --build-arg "VERSION=$version" --build-arg "REVISION=$(git rev-parse HEAD)" . >&2
+  fi
   if [ -n "$push" ]; then
     docker push "$image" >&2
     echo "$(printf %s "$part" | tr '[:lower:]' '[:upper:]')_IMAGE=$(docker image inspect --format '{{index .RepoDigests 0}}' "$image")"

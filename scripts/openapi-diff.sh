@@ -7,6 +7,7 @@ work=$(mktemp -d)
 api=
 trap '[ -z "$api" ] || kill "$api" 2>/dev/null || true; rm -rf "$work"' EXIT
 
+: >"$work/log"
 secret() { head -c 48 /dev/urandom | base64 | tr -d '\n'; }
 # Nothing answers there: the document needs no servers.
 env -i PATH="$PATH" HOME="$work" DOTNET_ROOT="${DOTNET_ROOT:-}" ASPNETCORE_ENVIRONMENT=Production ASPNETCORE_URLS=http://127.0.0.1:0 APP_URL=https://accounts.example.com \

@@ -62,6 +62,19 @@ public sealed class RoleTests(ServerRoom server)
         Assert.DoesNotContain("permission denied", api.Output + worker.Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task NoTableWasForgotten()
+    {
+        await using var room = await server.OpenAsync();
+        await GrantAsync(room);
+        Assert.Equal("__EFMigrationsHistory deployment_settings", await room.ScalarAsync<string>(
+            """
+            select string_agg(tablename, ' ' order by tablename collate "C") from pg_tables
+            where schemaname = current_schema()
+              and not (has_table_privilege('ariya_worker', quote_ident(tablename), 'insert') and has_table_privilege('ariya_worker', quote_ident(tablename), 'delete'))
+            """));
+    }
+
     [Theory]
     [InlineData("ariya_api", "update audit_events set kind = ''")]
     [InlineData("ariya_api", "delete from audit_events")]
