@@ -13,14 +13,14 @@ declare role text; name text; begin
     execute format('grant select on all tables in schema %I to %I', current_schema(), role);
   end loop;
 
-  foreach name in array array['accounts', 'avatars', 'idempotency_keys', 'one_time_tokens', 'outbox_messages', 'registrations', 'sessions',
-    'sign_in_failures', 'vendors'] loop
-    execute format('grant insert, update, delete on %I to ariya_api, ariya_worker', name);
-  end loop;
-  foreach name in array array['outbox_attempts', 'scheduled_runs', 'signing_keys', 'worker_heartbeats'] loop
-    execute format('grant insert, update, delete on %I to ariya_worker', name);
+  -- What is not named here is written by both.
+  for name in select tablename from pg_tables where schemaname = current_schema() loop
+    if name in ('outbox_attempts', 'scheduled_runs', 'signing_keys', 'worker_heartbeats', 'audit_seals') then
+      execute format('grant insert, update, delete on %I to ariya_worker', name);
+    elsif name not in ('__EFMigrationsHistory', 'deployment_settings', 'audit_events') then
+      execute format('grant insert, update, delete on %I to ariya_api, ariya_worker', name);
+    end if;
   end loop;
   grant insert on audit_events to ariya_api;
   grant insert, delete on audit_events to ariya_worker;
-  grant insert, update, delete on audit_seals to ariya_worker;
 end $$;
