@@ -17,6 +17,7 @@ using Ariya.Data.Keys;
 using Ariya.Data.Tokens;
 using Ariya.ServiceDefaults.Settings;
 
+ProgramEnd.OnFailure();
 EnvironmentSettings.UseNodeEnvironment();
 // Settings lie beside the program, wherever it is started from.
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
@@ -27,12 +28,12 @@ builder.AddNpgsqlDbContext<AriyaDbContext>(AriyaDbContext.ConnectionName, settin
 {
     // A statement that may have committed is never sent again by itself.
     settings.DisableRetry = true;
-    settings.ConnectionString = settings.ConnectionString is { } connection ? DatabaseConnection.Tune(connection, "ariya-api") : null;
+    settings.ConnectionString = builder.CheckDatabase(settings.ConnectionString) is { } connection ? DatabaseConnection.Tune(connection, "ariya-api") : null;
 });
 
 builder.Services.AddSingleton(TimeProvider.System);
-builder.Services.AddSingleton(SecretSettings.Read(builder.Configuration, SecretSettings.JwtSecret));
-builder.Services.AddSingleton(new RefreshTokens(SecretSettings.Read(builder.Configuration, SecretSettings.JwtRefreshSecret)));
+builder.AddSetting(() => SecretSettings.Read(builder.Configuration, SecretSettings.JwtSecret));
+builder.AddSetting(() => new RefreshTokens(SecretSettings.Read(builder.Configuration, SecretSettings.JwtRefreshSecret)));
 builder.Services.AddSingleton<OneTimeTokenKeys>();
 builder.Services.AddSingleton<AddressKeys>();
 builder.Services.AddSingleton<ProfileCache>();
@@ -50,7 +51,7 @@ builder.Services.AddScoped<EmailChangeUndo>();
 builder.Services.AddScoped<DeleteAccount>();
 builder.Services.AddScoped<UpdateAccount>();
 builder.Services.AddScoped<PutAvatar>();
-builder.Services.AddSingleton(PublicUrl.Read(builder.Configuration));
+builder.AddSetting(() => PublicUrl.Read(builder.Configuration, builder.Environment));
 builder.AddPasswords();
 builder.AddSessions();
 builder.AddStrictJson();
@@ -63,6 +64,7 @@ builder.AddRequestLimits();
 builder.AddIdempotency();
 builder.AddHealthReport();
 builder.AddApiDocument();
+builder.ThrowIfSettingsAreWrong();
 
 var app = builder.Build();
 app.UseRequestTelemetry();
@@ -76,4 +78,4 @@ app.UseAuthentication();
 app.UseAuthorization();
 app.MapDefaultEndpoints();
 app.MapRoutes();
-app.Run();
+return await app.RunToEndAsync();

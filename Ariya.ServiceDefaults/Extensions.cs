@@ -25,6 +25,9 @@ public static class Extensions
         // A reader that stops reading standard output must not stop requests: lines are dropped, counted and reported instead.
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite);
 
+        // The host's own way ends the program with 0 and logs twice: ProgramEnd.cs.
+        builder.Services.Configure<HostOptions>(host => host.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.Ignore);
+
         builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy(), [LiveTag]);
         builder.Services.PostConfigure<HealthCheckServiceOptions>(BoundChecks);
         return builder;

@@ -9,6 +9,7 @@ using Ariya.Worker.Keys;
 using Ariya.Worker.Mail;
 using Ariya.Worker.Outbox;
 
+ProgramEnd.OnFailure();
 EnvironmentSettings.UseNodeEnvironment();
 // Settings lie beside the program, wherever it is started from.
 var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { Args = args, ContentRootPath = AppContext.BaseDirectory });
@@ -23,27 +24,25 @@ builder.AddServiceDefaults();
 builder.AddNpgsqlDbContext<AriyaDbContext>(AriyaDbContext.ConnectionName, settings =>
 {
     settings.DisableRetry = true;
-    settings.ConnectionString = settings.ConnectionString is { } connection ? DatabaseConnection.Tune(connection, "ariya-worker", isPatient: command is not null) : null;
+    settings.ConnectionString = builder.CheckDatabase(settings.ConnectionString) is { } connection ? DatabaseConnection.Tune(connection, "ariya-worker", isPatient: command is not null) : null;
 });
 builder.Services.AddSingleton(TimeProvider.System);
+builder.AddSetting(() => SecretSettings.Read(builder.Configuration, SecretSettings.JwtSecret));
 if (command is not null)
 {
     try
     {
-        builder.Services.AddSingleton(SecretSettings.Read(builder.Configuration, SecretSettings.JwtSecret));
         return await Command.RunAsync(builder, args);
     }
     catch (InvalidOperationException exception)
     {
-        // A setting that is wrong, by name.
+        // Settings that are wrong, by name.
         Console.Error.WriteLine($"{command} failed: {exception.Message}");
         return OneShot.Failed;
     }
 }
 
-builder.Services.AddSingleton(SecretSettings.Read(builder.Configuration, SecretSettings.JwtSecret));
-
-builder.Services.AddSingleton(PublicUrl.Read(builder.Configuration));
+builder.AddSetting(() => PublicUrl.Read(builder.Configuration, builder.Environment));
 builder.Services.AddSingleton<OneTimeTokenKeys>();
 builder.AddMail();
 builder.AddOutbox();
@@ -52,6 +51,6 @@ builder.Services.AddHostedService<CleanupSchedule>();
 builder.Services.AddScoped<AuditChain>();
 builder.Services.AddHostedService<AuditSealing>();
 builder.Services.AddHostedService<SigningKeyMaintenance>();
+builder.ThrowIfSettingsAreWrong();
 
-builder.Build().Run();
-return 0;
+return await builder.Build().RunToEndAsync();

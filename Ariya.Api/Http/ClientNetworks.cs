@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Ariya.ServiceDefaults.Settings;
 using Microsoft.AspNetCore.HttpOverrides;
 
 namespace Ariya.Api.Http;
@@ -62,17 +63,27 @@ internal static partial class ClientNetworks
     {
         var networks = (builder.Configuration["Proxies:Networks"] ?? "")
             .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var known = new List<System.Net.IPNetwork>();
+        foreach (var text in networks)
+        {
+            if (System.Net.IPNetwork.TryParse(text, out var network))
+            {
+                known.Add(network);
+            }
+            else
+            {
+                builder.AddWrongSetting($"Proxies__Networks: '{text}' is no network such as 10.0.0.0/8, with zeros behind its prefix.");
+            }
+        }
+
         builder.Services.Configure<ForwardedHeadersOptions>(options =>
         {
-            options.ForwardedHeaders = networks.Length > 0 ? ForwardedHeaders.XForwardedFor : ForwardedHeaders.None;
+            options.ForwardedHeaders = known.Count > 0 ? ForwardedHeaders.XForwardedFor : ForwardedHeaders.None;
             // As many proxies as are known, from the last one back.
             options.ForwardLimit = null;
             options.KnownProxies.Clear();
             options.KnownIPNetworks.Clear();
-            foreach (var network in networks)
-            {
-                options.KnownIPNetworks.Add(System.Net.IPNetwork.Parse(network));
-            }
+            known.ForEach(options.KnownIPNetworks.Add);
         });
     }
 

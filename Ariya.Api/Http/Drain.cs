@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+using Ariya.ServiceDefaults.Settings;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
 
@@ -8,6 +10,7 @@ internal sealed class ShutdownOptions
     public const string Section = "Shutdown";
 
     /// <summary>How long requests are still taken after the program was asked to end. Not set: 5 s, in Development none.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:15")]
     public TimeSpan? DrainDelay { get; set; }
 }
 
@@ -19,17 +22,13 @@ internal sealed class Drain(IOptions<ShutdownOptions> options, IHostEnvironment 
 {
     // The delay and what is in flight after it; what telemetry still holds takes 2 s more. Below the half minute after which orchestrators kill.
     private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(23);
-    private static readonly TimeSpan s_longestDelay = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan s_delay = TimeSpan.FromSeconds(5);
 
     private volatile bool _isEnding;
 
     public static void AddTo(IHostApplicationBuilder builder)
     {
-        builder.Services.AddOptions<ShutdownOptions>().BindConfiguration(ShutdownOptions.Section)
-            .Validate(options => options.DrainDelay is null || (options.DrainDelay >= TimeSpan.Zero && options.DrainDelay <= s_longestDelay),
-                $"Shutdown:DrainDelay is 0 to {s_longestDelay.TotalSeconds} s.")
-            .ValidateOnStart();
+        builder.AddSettings<ShutdownOptions>(ShutdownOptions.Section);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = s_longest);
         builder.Services.AddSingleton<Drain>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Drain>());

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Ariya.Api.Http;
 using Ariya.Api.Sessions;
+using Ariya.ServiceDefaults.Settings;
 
 namespace Ariya.Api.Limits;
 
@@ -79,7 +80,7 @@ internal static class RequestLimiting
 {
     public static void AddRequestLimits(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOptions<RateLimitOptions>().BindConfiguration(RateLimitOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.AddSettings<RateLimitOptions>(RateLimitOptions.Section);
         builder.Services.AddSingleton<Buckets>();
         builder.Services.AddSingleton<LocalCounter>();
         builder.Services.AddSingleton<SharedCounter>();

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Ariya.ServiceDefaults.Settings;
 using Microsoft.Extensions.Options;
 using Polly;
 using Polly.CircuitBreaker;
@@ -149,15 +150,23 @@ internal sealed class RedisOptions
     /// <summary>How long a request waits for an answer before it goes on without.</summary>
     [Range(typeof(TimeSpan), "00:00:00.010", "00:00:10")]
     public TimeSpan Patience { get; set; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Whether the program starts without a Redis outside Development too; each instance then counts limits by itself.</summary>
+    public bool Optional { get; set; }
+
+    /// <summary>Why Redis on another machine needs neither TLS nor a password; told at every start.</summary>
+    public string TlsNotRequiredBecause { get; set; } = "";
 }
 
 internal static class RedisRegistration
 {
     public static void AddRedisCalls(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOptions<RedisOptions>().BindConfiguration(RedisOptions.Section).ValidateDataAnnotations().ValidateOnStart();
-        var patience = builder.Configuration.GetSection(RedisOptions.Section).Get<RedisOptions>()?.Patience ?? new RedisOptions().Patience;
-        builder.AddRedisClient("cache", configureOptions: options => RedisCalls.Configure(options, patience));
+        var redis = builder.AddSettings<RedisOptions>(RedisOptions.Section);
+        builder.AddRedisClient(
+            "cache",
+            settings => builder.CheckRedis(settings.ConnectionString, redis.Optional, redis.TlsNotRequiredBecause),
+            options => RedisCalls.Configure(options, redis.Patience));
         builder.Services.AddSingleton<RedisCalls>();
         builder.Services.AddHostedService(services => services.GetRequiredService<RedisCalls>());
     }

@@ -1,3 +1,4 @@
+using Ariya.ServiceDefaults.Settings;
 using Microsoft.AspNetCore.Authentication;
 
 namespace Ariya.Api.Sessions;
@@ -6,7 +7,7 @@ internal static class SessionRegistration
 {
     public static void AddSessions(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOptions<SessionLifetimeOptions>().BindConfiguration(SessionLifetimeOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.AddSettings<SessionLifetimeOptions>(SessionLifetimeOptions.Section);
         builder.Services.AddSingleton<SigningKeyRing>();
         builder.Services.AddSingleton<SessionMetrics>();
         builder.Services.AddSingleton<CallerCache>();

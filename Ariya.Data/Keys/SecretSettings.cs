@@ -8,6 +8,8 @@ public static class SecretSettings
     public const string JwtSecret = "JWT_SECRET";
     public const string JwtRefreshSecret = "JWT_REFRESH_SECRET";
 
+    private static readonly string[] s_names = [JwtSecret, $"{JwtSecret}_PREVIOUS", JwtRefreshSecret, $"{JwtRefreshSecret}_PREVIOUS"];
+
     private const int MinimumLength = 32;
     private const int MinimumDistinctCharacters = 16;
 
@@ -34,10 +36,12 @@ public static class SecretSettings
             Check($"{name}_PREVIOUS", previous, faults);
         }
 
-        var other = name == JwtSecret ? JwtRefreshSecret : JwtSecret;
-        if (!string.IsNullOrEmpty(current) && current == configuration[other])
+        foreach (var (index, first) in s_names.Index())
         {
-            faults.Add($"{name} and {other} are equal; each needs its own value.");
+            faults.AddRange(
+                from second in s_names[(index + 1)..]
+                where !string.IsNullOrEmpty(configuration[first]) && configuration[first] == configuration[second]
+                select $"{first} and {second} are equal; each needs its own value.");
         }
 
         return faults.Count == 0
@@ -51,7 +55,7 @@ public static class SecretSettings
         {
             faults.Add($"{name} is not set. Make one with: openssl rand -base64 48");
         }
-        else if (s_examples.Contains(value, StringComparer.OrdinalIgnoreCase))
+        else if (s_examples.Contains(value.Trim(), StringComparer.OrdinalIgnoreCase))
         {
             faults.Add($"{name} is an example from the documentation. Make one with: openssl rand -base64 48");
         }

@@ -23,7 +23,9 @@ internal static partial class EnvFile
         return null;
     }
 
-    public static Dictionary<string, string?> Parse(IEnumerable<string> lines)
+    /// <param name="lines">Of the file.</param>
+    /// <param name="wrong">Told of each line that is not one.</param>
+    public static Dictionary<string, string?> Parse(IEnumerable<string> lines, Action<string> wrong)
     {
         var values = new Dictionary<string, string?>();
         var number = 0;
@@ -39,45 +41,58 @@ internal static partial class EnvFile
             var match = Assignment().Match(text);
             if (!match.Success)
             {
-                throw Invalid(number, "is not KEY=VALUE");
+                wrong(Fault(number, "is not KEY=VALUE"));
+                continue;
             }
 
-            values[match.Groups["key"].Value] = Value(match.Groups["value"].Value, number);
+            if (!TryValue(match.Groups["value"].Value, out var value, out var problem))
+            {
+                wrong(Fault(number, problem));
+                continue;
+            }
+
+            values[match.Groups["key"].Value] = value;
         }
 
         return values;
     }
 
-    private static string Value(string text, int line)
+    private static bool TryValue(string text, out string value, out string problem)
     {
+        problem = "";
         if (text.Length == 0 || text[0] is not ('"' or '\''))
         {
             // A `#` inside a value belongs to it; one after a space starts a comment.
-            return text.StartsWith('#') ? "" : Comment().Replace(text, "");
+            value = text.StartsWith('#') ? "" : Comment().Replace(text, "");
+            return true;
         }
 
-        var value = new StringBuilder();
+        var unquoted = new StringBuilder();
         var quote = text[0];
         for (var i = 1; i < text.Length; i++)
         {
             if (text[i] == quote)
             {
                 var rest = text[(i + 1)..].TrimStart();
-                return rest.Length == 0 || rest[0] == '#' ? value.ToString() : throw Invalid(line, "has text after the closing quote");
+                value = unquoted.ToString();
+                problem = "has text after the closing quote";
+                return rest.Length == 0 || rest[0] == '#';
             }
 
             if (quote == '"' && text[i] == '\\' && i + 1 < text.Length)
             {
                 i++;
-                value.Append(Unescape(text[i]));
+                unquoted.Append(Unescape(text[i]));
             }
             else
             {
-                value.Append(text[i]);
+                unquoted.Append(text[i]);
             }
         }
 
-        throw Invalid(line, "has no closing quote");
+        value = "";
+        problem = "has no closing quote";
+        return false;
     }
 
     private static string Unescape(char escaped) => escaped switch
@@ -90,7 +105,7 @@ internal static partial class EnvFile
     };
 
     // The text of the line may be a secret, so only its number is told.
-    private static InvalidOperationException Invalid(int line, string problem) => new($".env: line {line} {problem}.");
+    private static string Fault(int line, string problem) => $".env: line {line} {problem}.";
 
     [GeneratedRegex(@"^(?:export\s+)?(?<key>[A-Za-z_][A-Za-z0-9_.:-]*)\s*=\s*(?<value>.*)$")]
     private static partial Regex Assignment();

@@ -29,17 +29,20 @@ public static class EnvironmentSettings
         }
     }
 
-    /// <summary>Reads the settings into the configuration; goes before the clients. A ConnectionStrings entry wins over a URL.</summary>
+    /// <summary>
+    /// Reads the settings into the configuration; goes before the clients. A ConnectionStrings entry wins over a URL. What cannot be read is noted in
+    /// <see cref="StartSettings"/>.
+    /// </summary>
     public static TBuilder AddEnvironmentSettings<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         var configuration = builder.Configuration;
         if (builder.Environment.IsDevelopment() && EnvFile.Find(builder.Environment.ContentRootPath) is { } path)
         {
-            AddEnvFile(configuration, EnvFile.Parse(File.ReadLines(path)));
+            AddEnvFile(configuration, EnvFile.Parse(File.ReadLines(path), builder.AddWrongSetting));
         }
 
-        configuration.AddInMemoryCollection(SecretFiles.Read(configuration, s_secrets));
-        configuration.AddInMemoryCollection(Derive(configuration));
+        configuration.AddInMemoryCollection(SecretFiles.Read(configuration, s_secrets, builder.AddWrongSetting));
+        configuration.AddInMemoryCollection(Derive(builder, configuration));
         return builder;
     }
 
@@ -72,7 +75,7 @@ public static class EnvironmentSettings
     private static string OtherForm(string name) =>
         name.EndsWith(SecretFiles.Suffix, StringComparison.Ordinal) ? name[..^SecretFiles.Suffix.Length] : name + SecretFiles.Suffix;
 
-    private static Dictionary<string, string?> Derive(IConfiguration configuration)
+    private static Dictionary<string, string?> Derive(IHostApplicationBuilder builder, IConfiguration configuration)
     {
         var derived = new Dictionary<string, string?>();
         if (string.IsNullOrWhiteSpace(configuration["APP_URL"]) && configuration["NEXTAUTH_URL"] is { Length: > 0 } appUrl)
@@ -82,12 +85,12 @@ public static class EnvironmentSettings
 
         if (string.IsNullOrWhiteSpace(configuration[Database]) && configuration["DATABASE_URL"] is { Length: > 0 } databaseUrl)
         {
-            derived[Database] = DatabaseUrl.ToConnectionString(databaseUrl);
+            derived[Database] = builder.ReadSetting(() => DatabaseUrl.ToConnectionString(databaseUrl));
         }
 
         if (string.IsNullOrWhiteSpace(configuration[Cache]) && configuration["REDIS_URL"] is { Length: > 0 } redisUrl)
         {
-            derived[Cache] = RedisUrl.ToConnectionString(redisUrl);
+            derived[Cache] = builder.ReadSetting(() => RedisUrl.ToConnectionString(redisUrl));
         }
 
         return derived;

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting;
 
 namespace Ariya.ServiceDefaults.Settings;
 
@@ -7,13 +8,20 @@ public sealed record PublicUrl(Uri Base)
 {
     public const string Setting = "APP_URL";
 
-    /// <exception cref="InvalidOperationException">APP_URL is missing or not an absolute http(s) address without query.</exception>
-    public static PublicUrl Read(IConfiguration configuration)
+    /// <exception cref="InvalidOperationException">
+    /// APP_URL is missing or not an absolute http(s) address without query; or, outside Development, not https: links are mailed with it.
+    /// </exception>
+    public static PublicUrl Read(IConfiguration configuration, IHostEnvironment environment)
     {
-        return Uri.TryCreate(configuration[Setting], UriKind.Absolute, out var url)
-            && url.Scheme is "http" or "https" && url.Query.Length == 0 && url.UserInfo.Length == 0
+        if (!Uri.TryCreate(configuration[Setting], UriKind.Absolute, out var url)
+            || url.Scheme is not ("http" or "https") || url.Query.Length > 0 || url.UserInfo.Length > 0)
+        {
+            throw new InvalidOperationException($"{Setting} must be the address people use, such as https://accounts.example.com");
+        }
+
+        return url.Scheme == "https" || environment.IsDevelopment()
             ? new PublicUrl(url)
-            : throw new InvalidOperationException($"{Setting} must be the address people use, such as https://accounts.example.com");
+            : throw new InvalidOperationException($"{Setting} must start with https:// outside Development, on this machine too.");
     }
 
     /// <summary>The base without a slash at the end, as it stands in tokens.</summary>

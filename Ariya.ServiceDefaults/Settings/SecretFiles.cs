@@ -7,7 +7,10 @@ internal static class SecretFiles
 {
     public const string Suffix = "_FILE";
 
-    public static Dictionary<string, string?> Read(IConfiguration configuration, IEnumerable<string> names)
+    /// <param name="configuration">Has the names of the files.</param>
+    /// <param name="names">Of the secrets.</param>
+    /// <param name="wrong">Told of each file that cannot be used.</param>
+    public static Dictionary<string, string?> Read(IConfiguration configuration, IEnumerable<string> names, Action<string> wrong)
     {
         var values = new Dictionary<string, string?>();
         foreach (var name in names)
@@ -19,29 +22,36 @@ internal static class SecretFiles
 
             if (!string.IsNullOrEmpty(configuration[name]))
             {
-                throw new InvalidOperationException($"{name} and {name}{Suffix} are both set; set one of them.");
+                wrong($"{name} and {name}{Suffix} are both set; set one of them.");
             }
-
-            values[name] = ReadFile(name, path);
+            else if (ReadFile(path, out var problem) is { Length: > 0 } value)
+            {
+                values[name] = value;
+            }
+            else
+            {
+                wrong($"{name}{Suffix} names {problem}.");
+            }
         }
 
         return values;
     }
 
-    private static string ReadFile(string name, string path)
+    // Not told which file: somebody may have put the secret itself there.
+    private static string ReadFile(string path, out string problem)
     {
-        string text;
+        problem = "an empty file";
         try
         {
-            text = File.ReadAllText(path);
+            // Editors and `echo` end a file with a line break that is not part of the secret.
+            return File.ReadAllText(path).TrimEnd('\r', '\n');
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new InvalidOperationException($"{name}{Suffix} names a file that cannot be read: {e.Message}", e);
+            problem = exception is FileNotFoundException or DirectoryNotFoundException ? "a file that is not there"
+                : exception is UnauthorizedAccessException ? "a file that this process may not read"
+                : "a file that cannot be read";
+            return "";
         }
-
-        // Editors and `echo` end a file with a line break that is not part of the secret.
-        var value = text.TrimEnd('\r', '\n');
-        return value.Length > 0 ? value : throw new InvalidOperationException($"{name}{Suffix} names an empty file: {path}");
     }
 }

@@ -10,7 +10,7 @@ namespace Ariya.Tests.Contract;
 public sealed partial class CatalogueTests(ApiHost api) : IClassFixture<ApiHost>
 {
     // Read where they are used, not bound to a class.
-    private static readonly string[] s_sectionsWithoutClass = ["AppHost", "ConnectionStrings", "Passwords", "Ports", "Proxies"];
+    private static readonly string[] s_sectionsWithoutClass = ["AppHost", "ConnectionStrings", "Database", "Passwords", "Ports", "Proxies"];
 
     [Fact]
     public void EveryRefusalIsInTheDocumentOnceAndNoOther()
@@ -47,7 +47,7 @@ public sealed partial class CatalogueTests(ApiHost api) : IClassFixture<ApiHost>
         where section is not null
         let defaults = Activator.CreateInstance(type)
         from property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
-        select string.Create(CultureInfo.InvariantCulture, $"{section}__{property.Name} = {property.GetValue(defaults)}");
+        select string.Create(CultureInfo.InvariantCulture, $"{section}__{property.Name} = {(property.GetValue(defaults) is bool isOn ? isOn ? "true" : "false" : property.GetValue(defaults))}");
 
     [GeneratedRegex(@"^\| `(?<name>(?<section>[A-Z][A-Za-z]+)__[A-Za-z]+)`[^|]*\| (?<default>[^|]*?) \|", RegexOptions.Multiline)]
     private static partial Regex SettingRows();

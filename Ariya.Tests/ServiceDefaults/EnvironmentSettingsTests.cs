@@ -1,3 +1,4 @@
+using Ariya.ServiceDefaults.Settings;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 
@@ -138,7 +139,7 @@ public sealed class EnvironmentSettingsTests : IDisposable
 
     private static void AssertRefused(string expected, params (string Key, string Value)[] values)
     {
-        var error = Assert.Throws<InvalidOperationException>(() => Read(values));
+        var error = Assert.Throws<WrongSettingsException>(() => Read(values));
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", error.Message, StringComparison.Ordinal);
     }
@@ -155,7 +156,8 @@ public sealed class EnvironmentSettingsTests : IDisposable
             ContentRootPath = folder,
         });
         builder.Configuration.AddInMemoryCollection(values.ToDictionary(value => value.Key, value => (string?)value.Value));
-        return builder.AddEnvironmentSettings().Configuration;
+        builder.AddEnvironmentSettings().ThrowIfSettingsAreWrong();
+        return builder.Configuration;
     }
 
     private string Write(string name, string text)

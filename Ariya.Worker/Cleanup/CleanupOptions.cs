@@ -8,11 +8,9 @@ internal sealed class CleanupOptions
     public const string Section = "Cleanup";
 
     /// <summary>A crontab line of five fields: minute, hour, day of the month, month, day of the week.</summary>
-    [Required]
     public string Schedule { get; set; } = "0 2 * * *";
 
     /// <summary>The time zone that the schedule means: <c>UTC</c> or a name such as <c>Europe/Berlin</c>.</summary>
-    [Required]
     public string TimeZone { get; set; } = "UTC";
 
     /// <summary>Rows removed in one transaction.</summary>

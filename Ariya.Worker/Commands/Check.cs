@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Ariya.Data;
+using Ariya.ServiceDefaults.Settings;
 using Ariya.Worker.Mail;
 using Ariya.Worker.Mail.Smtp;
 using Microsoft.EntityFrameworkCore;
@@ -16,7 +17,7 @@ internal static class Check
 
     public static Task<int> RunAsync(HostApplicationBuilder builder)
     {
-        var settings = SmtpSettings.Read(builder.Configuration);
+        var settings = builder.ReadSetting(() => SmtpSettings.Read(builder.Configuration));
         if (settings is not null)
         {
             builder.AddRelay(settings with { CommandTimeout = s_patience / 2 });

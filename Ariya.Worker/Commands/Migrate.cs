@@ -1,6 +1,7 @@
 using Ariya.Data;
 using Ariya.Data.Keys;
 using Ariya.Data.Passwords;
+using Ariya.ServiceDefaults.Settings;
 using Microsoft.EntityFrameworkCore;
 
 namespace Ariya.Worker.Commands;
@@ -17,6 +18,7 @@ internal static class Migrate
     {
         // On an empty database EF logs its look for the history table as an error. A real failure is thrown.
         builder.Logging.AddFilter("Microsoft.EntityFrameworkCore.Database.Command", LogLevel.None);
+        builder.ReadSetting(() => WantedAlgorithm(builder.Configuration));
         return OneShot.RunAsync(builder, "migrate", (services, cancellationToken) => arguments switch
         {
             [] => UpAsync(services, builder.Configuration, cancellationToken),
@@ -144,13 +146,7 @@ internal static class Migrate
     private static async Task<string> EnsurePasswordAlgorithmAsync(
         AriyaDbContext db, ConfigurationManager configuration, CancellationToken cancellationToken)
     {
-        var wanted = configuration["Passwords:Algorithm"] switch
-        {
-            null or "" or "auto" => PasswordHash.CanCompute(PasswordHash.Argon2id) ? PasswordHash.Argon2id : PasswordHash.Pbkdf2,
-            "argon2id" => PasswordHash.Argon2id,
-            "pbkdf2" => PasswordHash.Pbkdf2,
-            var other => throw new InvalidOperationException($"Passwords:Algorithm is '{other}'; it may be auto, argon2id or pbkdf2."),
-        };
+        var wanted = WantedAlgorithm(configuration);
         if (!PasswordHash.CanCompute(wanted))
         {
             throw new PlatformNotSupportedException($"Passwords:Algorithm is '{wanted}', but libargon2 is not installed on this machine.");
@@ -171,4 +167,12 @@ internal static class Migrate
 
         return recorded!;
     }
+
+    private static string WantedAlgorithm(ConfigurationManager configuration) => configuration["Passwords:Algorithm"] switch
+    {
+        null or "" or "auto" => PasswordHash.CanCompute(PasswordHash.Argon2id) ? PasswordHash.Argon2id : PasswordHash.Pbkdf2,
+        "argon2id" => PasswordHash.Argon2id,
+        "pbkdf2" => PasswordHash.Pbkdf2,
+        var other => throw new InvalidOperationException($"Passwords__Algorithm is '{other}'; it may be auto, argon2id or pbkdf2."),
+    };
 }

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Ariya.Data;
+using Ariya.ServiceDefaults.Settings;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
@@ -18,6 +19,7 @@ internal static class OneShot
         builder.Logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
         try
         {
+            builder.ThrowIfSettingsAreWrong();
             using var host = builder.Build();
             await host.StartAsync();
             try
@@ -36,7 +38,7 @@ internal static class OneShot
             return Failed;
         }
         catch (Exception exception) when (exception is NpgsqlException or InvalidOperationException or PlatformNotSupportedException
-            or TimeoutException or DbUpdateException or SocketException or Microsoft.Extensions.Options.OptionsValidationException)
+            or TimeoutException or DbUpdateException or SocketException)
         {
             await Console.Error.WriteLineAsync($"{command} failed: {Reason(exception)}");
             return Failed;

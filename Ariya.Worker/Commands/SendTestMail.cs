@@ -1,5 +1,6 @@
 using System.Net;
 using Ariya.Data.Accounts;
+using Ariya.ServiceDefaults.Settings;
 using Ariya.Worker.Mail;
 using Ariya.Worker.Mail.Smtp;
 
@@ -16,7 +17,9 @@ internal static class SendTestMail
             return Task.FromResult(OneShot.Misused);
         }
 
-        if (SmtpSettings.Read(builder.Configuration) is not { } settings)
+        var settings = builder.ReadSetting(() => SmtpSettings.Read(builder.Configuration));
+        builder.ThrowIfSettingsAreWrong();
+        if (settings is null)
         {
             Console.Error.WriteLine("send-test-mail: there is no relay. Set SMTP_HOST.");
             return Task.FromResult(OneShot.Failed);

@@ -1,3 +1,4 @@
+using Ariya.ServiceDefaults.Settings;
 using Ariya.Worker.Mail.AccountDeleted;
 using Ariya.Worker.Mail.EmailChange;
 using Ariya.Worker.Mail.NewSignIn;
@@ -17,7 +18,7 @@ namespace Ariya.Worker.Mail;
 
 internal static class MailRegistration
 {
-    /// <exception cref="InvalidOperationException">No relay is named and this is not Development.</exception>
+    /// <summary>The mails and the way to the relay. Without a relay they are printed in Development, and elsewhere that is a wrong setting.</summary>
     public static void AddMail(this IHostApplicationBuilder builder)
     {
         builder.Services.AddSingleton<MailPreparation>();
@@ -30,17 +31,14 @@ internal static class MailRegistration
         builder.Services.AddSingleton<MailKind, EmailChangeMail>();
         builder.Services.AddSingleton<MailKind, EmailChangedMail>();
         builder.Services.AddSingleton<MailKind, AccountDeletedMail>();
-        if (SmtpSettings.Read(builder.Configuration) is { } settings)
+        if (builder.ReadSetting(() => SmtpSettings.Read(builder.Configuration)
+            ?? (builder.Environment.IsDevelopment() ? null : throw new InvalidOperationException("SMTP_HOST is not set: outside Development the worker needs a relay."))) is { } settings)
         {
             builder.AddRelay(settings);
         }
-        else if (builder.Environment.IsDevelopment())
-        {
-            builder.Services.AddSingleton<Func<IMailTransport>>(() => new ConsoleTransport(TextWriter.Synchronized(Console.Out)));
-        }
         else
         {
-            throw new InvalidOperationException("SMTP_HOST is not set: outside Development the worker needs a relay.");
+            builder.Services.AddSingleton<Func<IMailTransport>>(() => new ConsoleTransport(TextWriter.Synchronized(Console.Out)));
         }
     }
 

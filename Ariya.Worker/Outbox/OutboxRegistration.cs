@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Ariya.ServiceDefaults.Settings;
 
 namespace Ariya.Worker.Outbox;
 
@@ -6,7 +7,7 @@ internal static class OutboxRegistration
 {
     public static void AddOutbox(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOptions<OutboxOptions>().BindConfiguration(OutboxOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.AddSettings<OutboxOptions>(OutboxOptions.Section);
         builder.Services.AddScoped<OutboxQueue>();
         builder.Services.AddSingleton<Signal>();
         builder.Services.AddSingleton<MailLanes>();

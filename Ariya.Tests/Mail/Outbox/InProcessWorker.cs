@@ -58,7 +58,7 @@ internal sealed class InProcessWorker : IAsyncDisposable
         builder.Services.AddSingleton(settings.Clock);
         builder.Services.AddSingleton(settings.Keys);
         builder.Services.AddSingleton<OneTimeTokenKeys>();
-        builder.Services.AddSingleton(PublicUrl.Read(builder.Configuration));
+        builder.Services.AddSingleton(PublicUrl.Read(builder.Configuration, builder.Environment));
         builder.AddMail();
         builder.AddOutbox();
         builder.AddCleanup();

@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Net;
+using Ariya.ServiceDefaults.Settings;
 
 namespace Ariya.Worker.Mail.Smtp;
 
@@ -34,33 +34,46 @@ internal sealed record SmtpSettings(
     public TimeSpan AcceptanceTimeout { get; init; } = TimeSpan.FromMinutes(10);
 
     /// <summary>The settings, or null when no relay is named.</summary>
-    /// <exception cref="InvalidOperationException">The message names the setting that is wrong.</exception>
+    /// <exception cref="InvalidOperationException">The message names the settings that are wrong, one a line.</exception>
     public static SmtpSettings? Read(IConfiguration configuration)
     {
-        var (host, port) = Relay(configuration);
+        var faults = new List<string>();
+        var (host, port) = Relay(configuration, faults);
+        var (fromAddress, fromName) = From(configuration["SMTP_FROM"] is { Length: > 0 } from ? from : "Ariya <no-reply@ariya.localhost>", faults);
+        if (faults.Count > 0)
+        {
+            throw new InvalidOperationException(string.Join('\n', faults));
+        }
+
         if (host is null)
         {
             return null;
         }
 
         var user = configuration["SMTP_USER"] is { Length: > 0 } name ? name : null;
-        var (fromAddress, fromName) = From(configuration["SMTP_FROM"] is { Length: > 0 } from ? from : "Ariya <no-reply@ariya.localhost>");
         return new SmtpSettings(host, port, SecurityOf(host, port), user, user is null ? null : configuration["SMTP_PASSWORD"], fromAddress, fromName);
     }
 
-    private static (string? Host, int Port) Relay(IConfiguration configuration)
+    private static (string? Host, int Port) Relay(IConfiguration configuration, List<string> faults)
     {
         if (configuration.GetConnectionString(ConnectionName) is { Length: > 0 } connection)
         {
-            return Uri.TryCreate(connection, UriKind.Absolute, out var url) && url.Scheme == "smtp" && url.Port > 0
-                ? (url.Host, url.Port)
-                : throw new InvalidOperationException($"ConnectionStrings:{ConnectionName} must look like smtp://host:port");
+            if (Uri.TryCreate(connection, UriKind.Absolute, out var url) && url.Scheme == "smtp" && url.Port > 0)
+            {
+                return (url.Host, url.Port);
+            }
+
+            faults.Add($"ConnectionStrings__{ConnectionName} must look like smtp://host:port");
+            return default;
         }
 
         var port = configuration["SMTP_PORT"] is { Length: > 0 } text ? text : "587";
-        return int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is > 0 and <= 65535
-            ? (configuration["SMTP_HOST"] is { Length: > 0 } host ? host : null, number)
-            : throw new InvalidOperationException("SMTP_PORT must be a number from 1 to 65535");
+        if (!int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number is 0 or > 65535)
+        {
+            faults.Add("SMTP_PORT must be a number from 1 to 65535");
+        }
+
+        return (configuration["SMTP_HOST"] is { Length: > 0 } host ? host : null, number);
     }
 
     // Nothing is sent in clear over a network, whatever the port.
@@ -68,20 +81,21 @@ internal sealed record SmtpSettings(
     {
         465 => SmtpSecurity.Implicit,
         587 => SmtpSecurity.StartTls,
-        _ => host == "localhost" || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address))
-            ? SmtpSecurity.None
-            : SmtpSecurity.StartTls,
+        _ => ServerConnections.IsLocal(host) ? SmtpSecurity.None : SmtpSecurity.StartTls,
     };
 
     // "Name <address>" or "address"
-    private static (string Address, string Name) From(string value)
+    private static (string Address, string Name) From(string value, List<string> faults)
     {
         var open = value.LastIndexOf('<');
         var (address, name) = open >= 0 && value.EndsWith('>')
             ? (value[(open + 1)..^1].Trim(), value[..open].Trim().Trim('"'))
             : (value.Trim(), "");
-        return address.Count(letter => letter == '@') == 1 && !address.Any(letter => letter <= ' ' || letter is '<' or '>') && !name.Any(char.IsControl)
-            ? (address, name)
-            : throw new InvalidOperationException("SMTP_FROM must look like no-reply@example.com or Example <no-reply@example.com>");
+        if (address.Count(letter => letter == '@') != 1 || address.Any(letter => letter <= ' ' || letter is '<' or '>') || name.Any(char.IsControl))
+        {
+            faults.Add("SMTP_FROM must look like no-reply@example.com or Example <no-reply@example.com>");
+        }
+
+        return (address, name);
     }
 }
