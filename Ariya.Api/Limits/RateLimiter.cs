@@ -68,7 +68,7 @@ internal sealed record LimitReceipt(LimitVerdict Here, LimitVerdict? Everywhere)
     public IReadOnlyList<BucketState> Full => IsAdmitted ? [] : [.. States.Where(state => state.Remaining == 0)];
 }
 
-/// <summary>Counters for dashboards and alerts: docs/limits.md names them.</summary>
+/// <summary>Counters for dashboards and alerts: docs/metrics.md names them.</summary>
 internal sealed class LimitMetrics
 {
     private readonly Counter<long> _refused;

@@ -3,7 +3,7 @@ using Ariya.Worker.Mail;
 
 namespace Ariya.Worker.Outbox;
 
-/// <summary>What the outbox tells about itself; docs/outbox.md lists the names.</summary>
+/// <summary>What the outbox tells about itself; docs/metrics.md lists the names.</summary>
 internal sealed class OutboxMetrics : IDisposable
 {
     private readonly Meter _meter = new(Telemetry.MeterName);
