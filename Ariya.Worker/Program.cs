@@ -42,6 +42,12 @@ if (command is not null)
     }
 }
 
+// Below the half minute after which orchestrators kill. One that waits for a silent server does not keep the others from being told.
+builder.Services.Configure<HostOptions>(host =>
+{
+    host.ShutdownTimeout = TimeSpan.FromSeconds(22);
+    host.ServicesStopConcurrently = true;
+});
 builder.AddSetting(() => PublicUrl.Read(builder.Configuration, builder.Environment));
 builder.Services.AddSingleton<OneTimeTokenKeys>();
 builder.AddMail();

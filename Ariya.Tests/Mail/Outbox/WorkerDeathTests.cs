@@ -1,6 +1,9 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
+using Ariya.Tests.Degraded;
 using Ariya.Tests.Distributed;
 using Ariya.Tests.Mail.Relay;
+using Npgsql;
 using Xunit.Abstractions;
 
 namespace Ariya.Tests.Mail.Outbox;
@@ -98,6 +101,38 @@ public sealed class WorkerDeathTests(MailPostgres postgres, ITestOutputHelper ou
         Assert.InRange(Relay.Accepted.Count, 10, Mails - 1);
         Assert.Equal(Mails - Relay.Accepted.Count, await ScalarAsync<long>(
             "select count(*) from outbox_messages where state in ('pending', 'retry') and lease_owner is null and due_at <= clock_timestamp()"));
+    }
+
+    [Theory]
+    [Trait("Promise", "P60")]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AWorkerThatIsAskedToStopEndsThoughTheRelayOrTheDatabaseHangs(bool isDatabase)
+    {
+        const int Mails = 20;
+        await WelcomesAsync(Mails);
+        var settings = new NpgsqlConnectionStringBuilder(Connection);
+        await using var proxy = FaultProxy.To(settings.Port);
+        (settings.Host, settings.Port) = ("127.0.0.1", proxy.Port);
+        // The relay takes a few mails and then says nothing to their content any more.
+        Relay.Script = new() { On = moment => moment.Verb != "." ? null : Relay.Accepted.Count < 3 ? "250 2.0.0 taken" : RelayReply.Silence };
+        await using var worker = WorkerProcess.Start(settings.ConnectionString, Relay.Port);
+        await HandedAsync(4);
+        proxy.IsBlackHole = isDatabase;
+        var asked = Stopwatch.GetTimestamp();
+        worker.Ask();
+        await worker.EndAsync();
+        var took = Stopwatch.GetElapsedTime(asked);
+        output.WriteLine($"ended after {took.TotalSeconds:0.0} s");
+
+        Assert.True(worker.ExitCode == 0, $"{worker.ExitCode}: {worker.Output}");
+        Assert.InRange(took, TimeSpan.Zero, TimeSpan.FromSeconds(25));
+        if (!isDatabase)
+        {
+            // What was on the way is tried again, the rest is free for others at once.
+            Assert.Equal(0, await ScalarAsync<long>("select count(*) from outbox_messages where lease_owner is not null"));
+            Assert.Equal(3, await ScalarAsync<long>("select count(*) from outbox_messages where state = 'sent'"));
+        }
     }
 
     private static RelayScript SlowRelay(int milliseconds) => new()
