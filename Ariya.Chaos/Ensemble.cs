@@ -31,6 +31,9 @@ internal sealed class Ensemble : IAsyncDisposable
 
     public string Database { get; private set; } = "";
 
+    /// <summary>How long an instance of the API that was asked to end still takes requests.</summary>
+    public TimeSpan DrainDelay { get; init; } = TimeSpan.FromSeconds(2);
+
     /// <summary>The second instance's way to the database.</summary>
     public FaultProxy Proxy => _proxy!;
 
@@ -52,7 +55,7 @@ internal sealed class Ensemble : IAsyncDisposable
                 .WithEnvironment("Proxies__Networks", "127.0.0.0/8,::1/128")
                 // Requests wait behind each other's hashes on a small machine; that is not Redis being away.
                 .WithEnvironment("Redis__Patience", "00:00:01")
-                .WithEnvironment("Shutdown__DrainDelay", "00:00:02")
+                .WithEnvironment("Shutdown__DrainDelay", DrainDelay.ToString("c", CultureInfo.InvariantCulture))
                 .WithEnvironment("RateLimits__AddressPermits", AddressPermits.ToString(CultureInfo.InvariantCulture))
                 .WithEnvironment("RateLimits__AddressWindow", AddressWindow.ToString("c", CultureInfo.InvariantCulture));
             foreach (var limit in s_limits)
@@ -88,6 +91,10 @@ internal sealed class Ensemble : IAsyncDisposable
             return false;
         }
     }
+
+    /// <summary>With which a process that has ended did so.</summary>
+    public int? ExitCodeOf(string name) =>
+        _app!.ResourceNotifications.TryGetCurrentState(name, out var state) ? state?.Snapshot.ExitCode : null;
 
     public Task StopAsync(string name) => _app!.ResourceCommands.ExecuteCommandAsync(name, "stop");
 

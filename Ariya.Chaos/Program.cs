@@ -8,7 +8,8 @@ using Npgsql;
 // dotnet run --project Ariya.Chaos -- [--minutes N] [--seed S] [--people P] [--history PATH]
 //   --calm: nothing is broken; memory and open files are watched
 //   --enumeration [--count N]: whether the time of an answer tells who has an account
-string[] known = ["--minutes", "--seed", "--people", "--history", "--count", "--calm", "--enumeration"];
+//   --shutdown [--rounds N] [--drain SECONDS]: whether a request is dropped when instances are asked to end
+string[] known = ["--minutes", "--seed", "--people", "--history", "--count", "--calm", "--enumeration", "--shutdown", "--rounds", "--drain"];
 if (!OperatingSystem.IsLinux() || args.Any(arg => arg.StartsWith("--", StringComparison.Ordinal) && !known.Contains(arg)))
 {
     Console.Error.WriteLine($"Runs on Linux, and takes: {string.Join(", ", known)}. docs/chaos.md has the rest.");
@@ -31,13 +32,24 @@ Console.CancelKeyPress += (_, pressed) =>
 };
 
 await using var sink = new Sink(history);
-await using var ensemble = new Ensemble();
+var isShutdown = args.Contains("--shutdown");
+await using var ensemble = new Ensemble
+{
+    // What the product itself waits in Production, or what is asked for.
+    DrainDelay = TimeSpan.FromSeconds(isShutdown ? double.Parse(Option("drain", "5"), CultureInfo.InvariantCulture) : 2),
+};
 Console.WriteLine("Starting the application …");
 await ensemble.StartAsync(sink.Port);
 using var caller = new Caller(history, ("api", ensemble.AddressOf("api")), ("api2", ensemble.AddressOf("api2")));
 if (args.Contains("--enumeration"))
 {
     return await Enumeration.RunAsync(ensemble, sink, seed, int.Parse(Option("count", "2000"), CultureInfo.InvariantCulture), stop.Token) ? 0 : 1;
+}
+
+if (isShutdown)
+{
+    using var shutdown = new Shutdown(ensemble);
+    return await shutdown.RunAsync(int.Parse(Option("rounds", "30"), CultureInfo.InvariantCulture), people, stop.Token) ? 0 : 1;
 }
 
 stop.CancelAfter(TimeSpan.FromMinutes(minutes));
