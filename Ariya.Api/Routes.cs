@@ -18,9 +18,10 @@ namespace Ariya.Api;
 /// </summary>
 internal static class Routes
 {
-    public static void MapRoutes(this IEndpointRouteBuilder app)
+    public static void MapRoutes(this IEndpointRouteBuilder root)
     {
-        var api = app.MapGroup("/api/v1").RequireAuthorization().Limit(LimitClass.Api).WithOperations();
+        var app = root.MapGroup("").AddEndpointFilter(RequestTimes.AnswerInTimeAsync);
+        var api = app.MapGroup("/api/v1").RequireCors(CrossOrigin.Policy).RequireAuthorization().Limit(LimitClass.Api).WithOperations();
         api.AddEndpointFilter(Admission.LimitBodylessAsync);
 
         var auth = api.MapGroup("/auth").WithTags("Auth");
@@ -43,7 +44,7 @@ internal static class Routes
         account.MapPost("/password", ChangePassword.HandleAsync).WithName(nameof(ChangePassword)).Limit(LimitClass.Auth).Idempotent();
         account.MapGet("/avatar", GetAvatar.HandleAsync).WithName(nameof(GetAvatar));
         account.MapPut("/avatar", PutAvatar.HandleAsync).WithName(nameof(PutAvatar)).Limit(LimitClass.Upload).Idempotent()
-            .WithMetadata(new RequestSizeLimitAttribute(PutAvatar.MaxBytes));
+            .WithMetadata(new RequestSizeLimitAttribute(PutAvatar.MaxBytes), new SlowBody());
         account.MapDelete("/avatar", DeleteAvatar.HandleAsync).WithName(nameof(DeleteAvatar));
         account.MapGet("/sessions", ListSessions.HandleAsync).WithName(nameof(ListSessions));
         account.MapDelete("/sessions", EndOtherSessions.HandleAsync).WithName(nameof(EndOtherSessions));

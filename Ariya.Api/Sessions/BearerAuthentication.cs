@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using System.Text.Encodings.Web;
 using Ariya.Api.Accounts;
+using Ariya.Api.Http;
 using Ariya.Api.Problems;
 using Ariya.Data;
 using Microsoft.AspNetCore.Authentication;
@@ -37,7 +38,7 @@ internal sealed class BearerAuthentication(
         }
 
         var token = header["Bearer ".Length..].Trim();
-        var caller = cache.Find(token) ?? await CheckAsync(token);
+        var caller = cache.Find(token) ?? await Context.InTimeAsync(CheckAsync(token));
         if (caller is null)
         {
             return AuthenticateResult.Fail("The token is not valid, or its session is over.");

@@ -1,3 +1,5 @@
+using Ariya.Tests.Degraded;
+
 namespace Ariya.Tests.Contract;
 
 public sealed class HeaderTests(ApiHost api) : IClassFixture<ApiHost>
@@ -22,6 +24,36 @@ public sealed class HeaderTests(ApiHost api) : IClassFixture<ApiHost>
         Assert.True(answer.Headers.CacheControl?.NoStore, $"Cache-Control: {answer.Headers.CacheControl}");
         Assert.False(answer.Headers.Contains("Server"));
         Assert.Equal("nosniff", answer.Headers.GetValues("X-Content-Type-Options").Single());
+    }
+
+    [Theory]
+    [InlineData("GET", "/api/v1/account", 200)]
+    [InlineData("GET", "/api/v1/nothing", 404)]
+    [InlineData("GET", "/api/health", 503)]
+    [InlineData("GET", "/health", 503)]
+    [InlineData("GET", "/verify-email?result=verified", 200)]
+    [InlineData("GET", "/docs/index.html", 200)]
+    [InlineData("GET", "/pages.css", 200)]
+    public async Task EveryAnswerKeepsToItsOriginAndToHttps(string method, string path, int status)
+    {
+        using var answer = await api.SendAsync(HttpMethod.Parse(method), path);
+        Assert.Equal(status, (int)answer.StatusCode);
+        Assert.Equal("max-age=31536000", answer.Header("Strict-Transport-Security"));
+        Assert.Equal(("same-origin", "same-origin"), (answer.Header("Cross-Origin-Opener-Policy"), answer.Header("Cross-Origin-Resource-Policy")));
+        Assert.Contains("camera=()", answer.Header("Permissions-Policy"), StringComparison.Ordinal);
+        Assert.Equal(("nosniff", "no-referrer"), (answer.Header("X-Content-Type-Options"), answer.Header("Referrer-Policy")));
+        Assert.Contains("frame-ancestors 'none'", answer.Header("Content-Security-Policy"), StringComparison.Ordinal);
+        Assert.False(answer.Headers.Contains("Server"));
+    }
+
+    [Theory]
+    [InlineData("1.00:00:00", "max-age=86400")]
+    [InlineData("00:00:00", "")]
+    public async Task HowLongHttpsIsKeptToIsASetting(string age, string expected)
+    {
+        await using var other = ApiHost.With(null, null, ("Hsts:MaxAge", age));
+        using var answer = await other.SendAsync(HttpMethod.Get, "/alive", signedIn: false);
+        Assert.Equal(expected, answer.Header("Strict-Transport-Security"));
     }
 
     [Theory]

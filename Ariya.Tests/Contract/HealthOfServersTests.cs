@@ -19,7 +19,11 @@ public sealed class HealthOfServersTests(RunningAriya ariya)
         var report = await Wait.UntilAsync("a healthy report", TimeSpan.FromSeconds(30), async () =>
         {
             using var answer = await ariya.Api.GetAsync("/api/health");
-            var read = (await answer.Content.ReadFromJsonAsync<JsonObject>())!;
+            var text = await answer.Content.ReadAsStringAsync();
+            // Numbers and states: neither names of hosts nor versions.
+            Assert.DoesNotMatch(@"[0-9]\.[0-9]|localhost|\.NET|PostgreSQL|Garnet|smtp://", text);
+            Assert.DoesNotContain(Environment.MachineName, text, StringComparison.OrdinalIgnoreCase);
+            var read = JsonNode.Parse(text)!.AsObject();
             return (string?)read["status"] == "healthy" ? read : null;
         });
         Assert.InRange((int)report["checks"]!["outbox"]!["heartbeatAgeSeconds"]!, 0, 20);

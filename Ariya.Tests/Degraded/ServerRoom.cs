@@ -69,9 +69,9 @@ internal sealed class Room(TemplatePostgres server, string database, string pass
     /// <summary>Of <see cref="ServerRoom.Password"/>.</summary>
     public string PasswordHash => passwordHash;
 
-    /// <summary>An API instance; its limits are the product's own unless a setting says otherwise, and it waits for Redis as long as a busy machine needs.</summary>
+    /// <summary>An API instance; its limits are the product's own unless a setting says otherwise, and it waits for Redis, and for its own work, as long as a busy machine needs.</summary>
     public ApiHost StartApi(string? redis, params (string Name, string Value)[] settings) =>
-        StartApi(redis, Connection, [("Redis:Patience", "00:00:05"), .. settings]);
+        StartApi(redis, Connection, [("Redis:Patience", "00:00:05"), ("Requests:Timeout", "00:01:00"), .. settings]);
 
     public ApiHost StartApi(string? redis, string connection, params (string Name, string Value)[] settings)
     {

@@ -46,6 +46,7 @@ public sealed class RunningAriya : IAsyncLifetime
                 .WithEnvironment("Proxies__Networks", "127.0.0.0/8,::1/128")
                 // A busy machine is not a Redis that is away.
                 .WithEnvironment("Redis__Patience", "00:00:05")
+                .WithEnvironment("Requests__Timeout", "00:01:00")
                 .WithEnvironment("Outbox__PollInterval", "00:00:00.050");
             // They all call from one machine; those about limits say whom they come from and which limits there are.
             foreach (var limit in new[] { "Auth", "AuthTotal", "Network", "NetworkDay", "Mail", "Address", "Refresh", "Api", "Upload" })

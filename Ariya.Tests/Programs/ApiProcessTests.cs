@@ -22,7 +22,7 @@ public sealed class ApiProcessTests(ServerRoom server)
         // On a busy machine the lock below is held for longer than a request usually waits.
         var patient = new NpgsqlConnectionStringBuilder(room.Connection) { Options = "-c lock_timeout=60000 -c statement_timeout=60000", CommandTimeout = 60, MaxPoolSize = 130 };
         await using var api = ApiProcess.Start(patient.ConnectionString, server.Redis.ConnectionString, ("Shutdown__DrainDelay", "00:00:05"),
-            ("RateLimits__MailPermits", "0"), ("RateLimits__ApiPermits", "0"));
+            ("Requests__Timeout", "00:01:00"), ("RateLimits__MailPermits", "0"), ("RateLimits__ApiPermits", "0"));
         await api.ReadyAsync();
         Assert.Equal(HttpStatusCode.Accepted, (await api.Client.ForgotAsync("ada@example.com")).StatusCode);
 

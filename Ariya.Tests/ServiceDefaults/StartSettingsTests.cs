@@ -1,3 +1,4 @@
+using Ariya.Api.Http;
 using Ariya.Api.Limits;
 using Ariya.Data.Keys;
 using Ariya.ServiceDefaults.Settings;
@@ -147,6 +148,23 @@ public sealed class StartSettingsTests
         ], faults);
         Assert.Equal((7, TimeSpan.FromHours(1)), (limits.ApiPermits, limits.ApiWindow));
         Assert.Same(limits, builder.Services.BuildServiceProvider().GetRequiredService<IOptions<RateLimitOptions>>().Value);
+    }
+
+    [Theory]
+    [InlineData("*", false)]
+    [InlineData("https://*.example.com", false)]
+    [InlineData("https://app.example.com/", false)]
+    [InlineData("https://app.example.com:443", false)]
+    [InlineData("https://App.example.com", false)]
+    [InlineData("app.example.com", false)]
+    [InlineData("null", false)]
+    [InlineData("https://app.example.com, *", false)]
+    [InlineData("https://app.example.com,http://localhost:3000", true)]
+    [InlineData("", true)]
+    public void OriginsAreExact(string origins, bool isGood)
+    {
+        var fault = Fault(Environments.Production, builder => builder.AddCrossOrigin(), ("Cors:Origins", origins));
+        Assert.Equal(isGood ? null : "Cors__Origins", fault);
     }
 
     [Fact]
