@@ -39,7 +39,7 @@ public sealed class RoleTests(ServerRoom server)
         Assert.Equal(HttpStatusCode.Unauthorized, wrong.StatusCode);
         var tokens = await SignInAsync(api.Client, Email, ServerRoom.Password);
 
-        using var renamed = await api.Client.CallAsync(HttpMethod.Patch, "/api/v1/account", new { firstName = "Ada" }, token: tokens.Access, key: "a key");
+        using var renamed = await api.Client.CallAsync(HttpMethod.Patch, "/api/v1/account", new { firstName = "Ada" }, token: tokens.Access, key: "a-key");
         Assert.Equal(HttpStatusCode.OK, renamed.StatusCode);
         using var refreshed = await api.Client.CallAsync(HttpMethod.Post, "/api/v1/auth/refresh", new { refreshToken = tokens.Refresh });
         Assert.Equal(HttpStatusCode.OK, refreshed.StatusCode);
@@ -69,33 +69,35 @@ public sealed class RoleTests(ServerRoom server)
         await GrantAsync(room);
         Assert.Equal("__EFMigrationsHistory deployment_settings", await room.ScalarAsync<string>(
             """
-            select string_agg(tablename, ' ' order by tablename collate "C") from pg_tables
-            where schemaname = current_schema()
-              and not (has_table_privilege('ariya_worker', quote_ident(tablename), 'insert') and has_table_privilege('ariya_worker', quote_ident(tablename), 'delete'))
+            select string_agg(relname, ' ' order by relname collate "C") from pg_class
+            where relnamespace = current_schema()::regnamespace and relkind = 'r'
+              and not (has_table_privilege('ariya_worker', oid, 'insert') and has_table_privilege('ariya_worker', oid, 'delete'))
             """));
     }
 
-    [Theory]
-    [InlineData("ariya_api", "update audit_events set kind = ''")]
-    [InlineData("ariya_api", "delete from audit_events")]
-    [InlineData("ariya_api", "truncate audit_events")]
-    [InlineData("ariya_api", "delete from audit_seals")]
-    [InlineData("ariya_api", "delete from signing_keys")]
-    [InlineData("ariya_api", "update deployment_settings set value = ''")]
-    [InlineData("ariya_api", "create table mine (id int)")]
-    [InlineData("ariya_worker", "update audit_events set kind = ''")]
-    [InlineData("ariya_worker", "truncate audit_events")]
-    [InlineData("ariya_worker", "drop table audit_events")]
-    public async Task NoProgramChangesWhatWasWritten(string role, string statement)
+    [Fact]
+    public async Task NoProgramChangesWhatWasWritten()
     {
         await using var room = await server.OpenAsync();
         await GrantAsync(room);
+        await RefusedAsync(room, "ariya_api", "update audit_events set kind = ''", "delete from audit_events", "truncate audit_events",
+            "delete from audit_seals", "delete from signing_keys", "update deployment_settings set value = ''", "create table mine (id int)");
+        await RefusedAsync(room, "ariya_worker", "update audit_events set kind = ''", "truncate audit_events", "drop table audit_events",
+            "update deployment_settings set value = ''");
+    }
+
+    private static async Task RefusedAsync(Room room, string role, params string[] statements)
+    {
         await using var connection = new NpgsqlConnection(As(room, role));
         await connection.OpenAsync();
-#pragma warning disable CA2100 // It stands above.
-        await using var command = new NpgsqlCommand(statement, connection);
+        foreach (var statement in statements)
+        {
+#pragma warning disable CA2100 // They stand above.
+            await using var command = new NpgsqlCommand(statement, connection);
 #pragma warning restore CA2100
-        Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, (await Assert.ThrowsAsync<PostgresException>(() => command.ExecuteNonQueryAsync())).SqlState);
+            var refusal = await Assert.ThrowsAsync<PostgresException>(() => command.ExecuteNonQueryAsync());
+            Assert.True(refusal.SqlState == PostgresErrorCodes.InsufficientPrivilege, $"{role}, {statement}: {refusal.Message}");
+        }
     }
 
     private async Task GrantAsync(Room room)
