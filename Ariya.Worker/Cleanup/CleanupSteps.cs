@@ -113,13 +113,14 @@ internal static class CleanupSteps
              x as (update audit_seals t set is_pruned = true from s where t.number = s.number and not t.is_pruned)
              select 0::bigint, max(moment) from s
              """),
+        // Not locked first, as other rows are: that takes the right to change them, which the worker does not have (Commands/Roles.sql).
         new("audit events", (from, limit) =>
             $"""
              with s as (select last_at, last_id from audit_seals where is_pruned order by number desc limit 1),
              d as materialized (
                select e.id, e.at as moment from audit_events e, s
                where e.at >= {from} and (e.at, e.id) <= (s.last_at, s.last_id)
-               order by e.at, e.id limit {limit} for update of e skip locked),
+               order by e.at, e.id limit {limit}),
              x as (delete from audit_events t using d where t.id = d.id)
              select count(*), max(moment) from d
              """),
