@@ -36,6 +36,8 @@ builder.AddSetting(() => SecretSettings.Read(builder.Configuration, SecretSettin
 builder.AddSetting(() => new RefreshTokens(SecretSettings.Read(builder.Configuration, SecretSettings.JwtRefreshSecret)));
 builder.Services.AddSingleton<OneTimeTokenKeys>();
 builder.Services.AddSingleton<AddressKeys>();
+builder.Services.AddSingleton<AuthEvents>();
+builder.Services.AddSingleton<SecurityEvents>();
 builder.Services.AddSingleton<ProfileCache>();
 builder.Services.AddScoped<MailRequests>();
 builder.Services.AddScoped<Register>();
@@ -70,7 +72,7 @@ builder.AddApiDocument();
 builder.ThrowIfSettingsAreWrong();
 
 var app = builder.Build();
-app.UseRequestTelemetry();
+app.UseRequestTelemetry(context => ClientInfo.Of(context).Network);
 app.UseClientNetworks();
 app.UseSecurityHeaders(transport);
 app.UseProblems();

@@ -36,11 +36,19 @@ var api = builder.AddProject<Projects.Ariya_Api>("api")
     .WaitForCompletion(migrations);
 api.WithEnvironment("APP_URL", api.GetEndpoint("http"));
 
-builder.AddProject<Projects.Ariya_Worker>("worker")
+var worker = builder.AddProject<Projects.Ariya_Worker>("worker")
     .WithReference(ariyadb)
     .WithReference(maildev)
     .WithEnvironment("JWT_SECRET", jwtSecret)
     .WithEnvironment("APP_URL", api.GetEndpoint("http"))
     .WaitForCompletion(migrations);
+
+// Kept with the data, a directory a process; whoever keeps no data keeps no logs.
+if (builder.Configuration["UseVolumes"] != "false")
+{
+    var data = builder.Configuration["AppHost:DataDirectory"] ?? Path.Combine(builder.AppHostDirectory, "..", ".data");
+    api.WithEnvironment("Logs__Directory", Path.GetFullPath(Path.Combine(data, "logs", "api")));
+    worker.WithEnvironment("Logs__Directory", Path.GetFullPath(Path.Combine(data, "logs", "worker")));
+}
 
 builder.Build().Run();

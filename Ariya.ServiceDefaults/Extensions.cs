@@ -1,8 +1,8 @@
+using Ariya.ServiceDefaults.Logging;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Logging.Console;
 
 namespace Microsoft.Extensions.Hosting;
 
@@ -22,8 +22,7 @@ public static class Extensions
     {
         Telemetry.AddTo(builder);
 
-        // A reader that stops reading standard output must not stop requests: lines are dropped, counted and reported instead.
-        builder.Services.Configure<ConsoleLoggerOptions>(console => console.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite);
+        LogSinks.AddTo(builder);
 
         // The host's own way ends the program with 0 and logs twice: ProgramEnd.cs.
         builder.Services.Configure<HostOptions>(host => host.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.Ignore);

@@ -1,4 +1,5 @@
 using System.Reflection;
+using Ariya.ServiceDefaults.Logging;
 using Ariya.ServiceDefaults.Settings;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -76,10 +77,12 @@ public static partial class ProgramEnd
         }
         else if (!s_isLogged)
         {
-            var loggers = s_host.Services.GetRequiredService<ILoggerFactory>();
-            Log.Failed(loggers.CreateLogger(typeof(ProgramEnd)), failure);
-            // Lines are written by a thread of their own.
-            loggers.Dispose();
+            Log.Unhandled(s_host.Services.GetRequiredService<ILoggerFactory>().CreateLogger(LogTroubles.Category), failure);
+            // Lines are written by threads of their own, which this waits for.
+            foreach (var provider in s_host.Services.GetServices<ILoggerProvider>())
+            {
+                provider.Dispose();
+            }
         }
 
         Environment.Exit(Failed);
@@ -87,7 +90,7 @@ public static partial class ProgramEnd
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Critical, "The program failed")]
-        public static partial void Failed(ILogger logger, Exception failure);
+        [LoggerMessage(5, LogLevel.Critical, "The program ends: nobody handled an exception")]
+        public static partial void Unhandled(ILogger logger, Exception failure);
     }
 }

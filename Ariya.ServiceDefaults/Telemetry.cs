@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Ariya.ServiceDefaults.Logging;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
@@ -26,6 +27,11 @@ public static class Telemetry
     public const string MeterName = "Ariya";
 
     private const string RequestLogCategory = "Microsoft.AspNetCore.Hosting.Diagnostics";
+
+    // Below Warning they print paths as they were sent, whole addresses or the host that was asked for.
+    private static readonly string[] s_pathLogs =
+        ["Microsoft.AspNetCore.Routing.Matching", "Microsoft.AspNetCore.StaticFiles", "Microsoft.AspNetCore.HttpOverrides", "Microsoft.AspNetCore.HostFiltering"];
+
     private const int ExportTimeoutMilliseconds = 1000;
     private const int ShutdownTimeoutMilliseconds = 2000;
 
@@ -54,7 +60,8 @@ public static class Telemetry
         builder.Logging.AddOpenTelemetry(logs =>
         {
             logs.IncludeFormattedMessage = true;
-            logs.IncludeScopes = true;
+            // The web host's scope has the path as it was sent; the trace is in every record without it.
+            logs.IncludeScopes = false;
             var resource = ResourceBuilder.CreateEmpty();
             Describe(builder, resource);
             logs.SetResourceBuilder(resource).AddOtlpExporter(BoundExport(builder));
@@ -64,13 +71,20 @@ public static class Telemetry
     }
 
     /// <summary>
-    /// Names request spans by route template and gives them the status. Goes first in the pipeline, before the exception handler.
+    /// Names request spans by route template, gives them the status, and writes the request's line to <c>http.log</c>. Goes first in the
+    /// pipeline, before the exception handler.
     /// </summary>
-    public static IApplicationBuilder UseRequestTelemetry(this IApplicationBuilder app)
+    /// <param name="app">The pipeline.</param>
+    /// <param name="network">What may be said of a client's address. Asked after the request.</param>
+    public static IApplicationBuilder UseRequestTelemetry(this IApplicationBuilder app, Func<HttpContext, string>? network = null)
     {
+        var files = app.ApplicationServices.GetServices<ILoggerProvider>().OfType<FileLogs>().FirstOrDefault();
+        var performance = app.ApplicationServices.GetRequiredService<Performance>();
         return app.Use(async (context, next) =>
         {
+            var started = Stopwatch.GetTimestamp();
             var status = StatusCodes.Status500InternalServerError;
+            var body = files is null ? null : CountedBody.Of(context);
             try
             {
                 await next(context);
@@ -78,23 +92,32 @@ public static class Telemetry
             }
             finally
             {
+                // The exception handler takes the endpoint off the request and keeps it in its feature.
+                var route = RouteOf(context.Features.Get<IExceptionHandlerFeature>()?.Endpoint ?? context.GetEndpoint());
                 if (context.Features.Get<IHttpActivityFeature>()?.Activity is { IsAllDataRequested: true } span)
                 {
-                    // The exception handler takes the endpoint off the request and keeps it in its feature.
-                    NameSpan(span, context.Features.Get<IExceptionHandlerFeature>()?.Endpoint ?? context.GetEndpoint(), status);
+                    NameSpan(span, route, status);
                 }
+
+                var line = new RequestLine(
+                    RequestLine.MethodOf(context), route, status, Stopwatch.GetElapsedTime(started).TotalMilliseconds, body?.Bytes ?? 0,
+                    Activity.Current?.TraceId.ToHexString() ?? context.TraceIdentifier, network?.Invoke(context), context.Features.Get<RefusalCode>()?.Code,
+                    context.RequestAborted.IsCancellationRequested);
+                files?.Write(line);
+                performance.Judge(line);
             }
         });
     }
 
-    private static void NameSpan(Activity span, Endpoint? endpoint, int status)
+    private static string? RouteOf(Endpoint? endpoint) =>
+        (endpoint as RouteEndpoint)?.RoutePattern.RawText is { } route ? '/' + route.TrimStart('/') : null;
+
+    private static void NameSpan(Activity span, string? route, int status)
     {
         var method = span.GetTagItem("http.request.method") as string;
         method = method is null or "_OTHER" ? "HTTP" : method;
-        var route = (endpoint as RouteEndpoint)?.RoutePattern.RawText;
         if (route is not null)
         {
-            route = '/' + route.TrimStart('/');
             span.SetTag("http.route", route);
         }
 
@@ -152,15 +175,17 @@ public static class Telemetry
     };
 
     /// <summary>
-    /// The request log prints query strings, and mailed tokens stand in those, so its lines are dropped whatever the configuration says.
-    /// Critical stays: start-up failures use it, and the host makes a request's activity and logging scope only while it is on.
+    /// The request log prints query strings, and mailed tokens stand in those, so its lines are dropped whatever the configuration says, and
+    /// so are those of others that print paths and addresses. Critical stays: start-up failures use it, and the host makes a request's activity and logging scope only while it is on.
     /// </summary>
     private static void SilenceRequestLog(LoggerFilterOptions options)
     {
         var rules = options.Rules;
         for (var i = rules.Count - 1; i >= 0; i--)
         {
-            if (rules[i].CategoryName?.StartsWith("Microsoft.AspNetCore.Hosting.D", StringComparison.OrdinalIgnoreCase) == true)
+            var category = rules[i].CategoryName;
+            if (category?.StartsWith("Microsoft.AspNetCore.Hosting.D", StringComparison.OrdinalIgnoreCase) == true
+                || s_pathLogs.Any(name => category?.StartsWith(name, StringComparison.OrdinalIgnoreCase) == true))
             {
                 rules.RemoveAt(i);
             }
@@ -171,14 +196,22 @@ public static class Telemetry
         foreach (var provider in providers)
         {
             rules.Add(new LoggerFilterRule(provider, RequestLogCategory, LogLevel.Critical, null));
+            foreach (var category in s_pathLogs)
+            {
+                rules.Add(new LoggerFilterRule(provider, category, LogLevel.Warning, null));
+            }
         }
     }
 
-    /// <summary>Drops the spans of health probes with everything under them, and query strings from all others.</summary>
+    /// <summary>Drops the spans of health probes with everything under them, and from all others the query and what else the path says than its route.</summary>
     private sealed class SpanFilter : BaseProcessor<Activity>
     {
         private static readonly string[] s_probes = [Extensions.AlivePath, Extensions.HealthPath, "/api/health"];
-        private static readonly string[] s_secretTags = ["url.query", "url.full", "http.target", "http.url"];
+        // Beside the query: whatever else a caller may have typed anything into, and whole addresses.
+        private static readonly string[] s_secretTags =
+        [
+            "url.query", "url.full", "http.target", "http.url", "user_agent.original", "http.request.method_original", "client.address", "network.peer.address",
+        ];
 
         public override void OnStart(Activity span)
         {
@@ -195,6 +228,12 @@ public static class Telemetry
             foreach (var tag in s_secretTags)
             {
                 span.SetTag(tag, null);
+            }
+
+            // A path that leads nowhere may be a mistyped link.
+            if (span.GetTagItem("url.path") is not null)
+            {
+                span.SetTag("url.path", span.GetTagItem("http.route"));
             }
         }
     }

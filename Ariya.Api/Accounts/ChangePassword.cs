@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
+using Ariya.Api.Auth;
 using Ariya.Api.Http;
 using Ariya.Api.Idempotency;
 using Ariya.Api.Outbox;
@@ -20,7 +21,7 @@ namespace Ariya.Api.Accounts;
 public sealed record ChangePasswordRequest(string? CurrentPassword, string? NewPassword);
 
 /// <summary>The session that asks lives on; every other one ends.</summary>
-internal sealed class ChangePassword(AriyaDbContext db, CurrentPassword currentPassword, IdempotentWork work, OutboxBell bell)
+internal sealed class ChangePassword(AriyaDbContext db, CurrentPassword currentPassword, IdempotentWork work, OutboxBell bell, AuthEvents events)
 {
     public static async Task<IResult> HandleAsync(
         ChangePasswordRequest request, Caller caller, ClientInfo client, Admission admission, ChangePassword change, CancellationToken cancellationToken)
@@ -92,6 +93,11 @@ internal sealed class ChangePassword(AriyaDbContext db, CurrentPassword currentP
             ],
             row => row.GetGuid(0), cancellationToken), cancellationToken);
         work.WhenCommitted(bell.Ring);
+        if (changed.Count == 1)
+        {
+            work.WhenCommitted(() => events.PasswordChanged(caller.Account.Id, caller.SessionId, client.Network));
+        }
+
         return changed.Count == 1;
     }
 }

@@ -1,3 +1,4 @@
+using Ariya.Api.Auth;
 using Ariya.Api.Http;
 using Ariya.Api.Passwords;
 using Ariya.Api.Problems;
@@ -18,7 +19,7 @@ internal sealed record PasswordProof(IResult? Refusal, string Hash, byte[] Judgi
 /// Asks a signed-in caller for the password again, before what an access token alone must not be enough for. A stolen token must not become
 /// a way to guess the password either, so wrong ones count as they do at sign-in.
 /// </summary>
-internal sealed class CurrentPassword(AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys)
+internal sealed class CurrentPassword(AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, SecurityEvents security)
 {
     /// <param name="caller">Whose password.</param>
     /// <param name="presented">What they say it is.</param>
@@ -60,8 +61,9 @@ internal sealed class CurrentPassword(AriyaDbContext db, PasswordHasher hasher, 
 
         if (!isRight)
         {
-            await SignInDelay.CountFailureAsync(
+            var failures = await SignInDelay.CountFailureAsync(
                 db, known.IsKnownNetwork ? [networkKey, addressKey] : [addressKey], addressKey, caller.Account.Id, client, cancellationToken);
+            security.WrongPassword(caller.Account.Id, failures, client.Network);
             return Refuse(Problem.InvalidCredentials());
         }
 

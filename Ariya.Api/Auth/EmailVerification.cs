@@ -34,7 +34,8 @@ internal sealed record VerificationLook(VerificationResult Result, string Masked
 /// of registration k and no other, so that nobody ends up with credentials that somebody else chose.
 /// </summary>
 internal sealed class EmailVerification(
-    AriyaDbContext db, PasswordHasher hasher, HashGate gate, OneTimeTokenKeys tokenKeys, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell)
+    AriyaDbContext db, PasswordHasher hasher, HashGate gate, OneTimeTokenKeys tokenKeys, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell,
+    AuthEvents events)
 {
     private const int MaxCodeAttempts = 5;
 
@@ -245,17 +246,22 @@ internal sealed class EmailVerification(
                    insert into audit_events (id, kind, account_id, address_key, network, user_agent)
                    select {Guid.CreateVersion7()}, {AuditKinds.EmailVerified}, a.id, {addressKeys.OfCanonical(found.Address)}, {client.Network}, {client.UserAgent}
                    from t left join a on true)
-                 select (select count(*) from a) as created,
+                 select (select id from a) as created,
                         exists (select 1 from accounts x where x.email_canonical = {found.Address}) as existed, c.is_contested
                  from c
                  """,
             ],
-            row => (Created: row.Get<long>("created"), Existed: row.Get<bool>("existed"), IsContested: row.Get<bool>("is_contested")), cancellationToken), cancellationToken);
+            row => (Created: row.GetNullable<Guid?>("created"), Existed: row.Get<bool>("existed"), IsContested: row.Get<bool>("is_contested")), cancellationToken), cancellationToken);
         work.WhenCommitted(bell.Ring);
+        if (outcome[0].Created is { } accountId)
+        {
+            work.WhenCommitted(() => events.EmailVerified(accountId, client.Network));
+        }
+
         // Otherwise somebody was faster between the look and the update: another press of the button, or the clock.
         return outcome[0] switch
         {
-            { Created: 1 } => VerificationResult.Verified,
+            { Created: not null } => VerificationResult.Verified,
             { Existed: true } => VerificationResult.AlreadyVerified,
             { IsContested: true } when !isPasswordProven => VerificationResult.PasswordRequired,
             _ => VerificationResult.Expired,

@@ -24,7 +24,7 @@ public sealed record LoginRequest(string? Email, string? Password);
 /// </summary>
 internal sealed class Login(
     AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, SessionTokens sessionTokens, ProfileCache profiles,
-    IOptions<SessionLifetimeOptions> options)
+    AuthEvents events, SecurityEvents security, IOptions<SessionLifetimeOptions> options)
 {
     public static async Task<IResult> HandleAsync(
         LoginRequest request, ClientInfo client, Admission admission, Login login, CancellationToken cancellationToken)
@@ -69,15 +69,18 @@ internal sealed class Login(
         }
 
         // Whoever registers an address with each guess and then tries it would otherwise guess the account's password uncounted.
-        await SignInDelay.CountFailureAsync(
+        var failures = await SignInDelay.CountFailureAsync(
             db, known.FailureKeys, addressKeys.Of(email), known.Account?.Id, client, cancellationToken);
-        return (isPassword, isRegistrationPassword) switch
+        security.WrongPassword(known.Account?.Id, failures, client.Network);
+        var (code, refusal) = (isPassword, isRegistrationPassword) switch
         {
-            _ when known.ShownDelaySeconds > 0 => Problem.SignInDelayed(known.ShownDelaySeconds),
-            (true, _) => Problem.AccountDisabled(),
-            (_, true) => Problem.EmailNotVerified(),
-            _ => Problem.InvalidCredentials(),
+            _ when known.ShownDelaySeconds > 0 => ("sign_in_delayed", Problem.SignInDelayed(known.ShownDelaySeconds)),
+            (true, _) => ("account_disabled", Problem.AccountDisabled()),
+            (_, true) => ("email_not_verified", Problem.EmailNotVerified()),
+            _ => ("invalid_credentials", Problem.InvalidCredentials()),
         };
+        events.SignInRefused(known.Account?.Id, code, client.Network);
+        return refusal;
     }
 
     private Task<Known?> LookUpAsync(EmailAddress email, ClientInfo client, CancellationToken cancellationToken)
@@ -160,6 +163,7 @@ internal sealed class Login(
         if (session is null)
         {
             // Meanwhile the password was changed, the account disabled or the delay began. To the caller it is a refusal.
+            events.SignInRefused(account.Id, "invalid_credentials", client.Network);
             return Problem.InvalidCredentials();
         }
 
@@ -168,6 +172,7 @@ internal sealed class Login(
             await RehashAsync(account.Id, known.PasswordHash!, betterHash, client, cancellationToken);
         }
 
+        events.SignedIn(account.Id, sessionId, client.Network);
         // Its next request is most often for the account, perhaps to another instance.
         profiles.Keep(account, known.Version);
         return TypedResults.Ok(await sessionTokens.CreateAsync(session, account, cancellationToken));

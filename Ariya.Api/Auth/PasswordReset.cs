@@ -32,7 +32,8 @@ internal sealed record ResetOutcome(ResetResult Result, string? Reason = null);
 /// token of the account is over, and the owner is told. It signs nobody in.
 /// </summary>
 internal sealed class PasswordReset(
-    AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell)
+    AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell,
+    AuthEvents events)
 {
     /// <summary>What a token would do, without doing it, and the masked address it is for.</summary>
     public async Task<(ResetResult Result, string MaskedEmail)> LookAsync(string? token, CancellationToken cancellationToken)
@@ -157,6 +158,11 @@ internal sealed class PasswordReset(
             ],
             row => row.GetGuid(0), cancellationToken), cancellationToken);
         work.WhenCommitted(bell.Ring);
+        if (used.Count == 1)
+        {
+            work.WhenCommitted(() => events.PasswordReset(found.AccountId, client.Network));
+        }
+
         return used.Count == 1 ? ResetResult.Done : ResetResult.Used;
     }
 

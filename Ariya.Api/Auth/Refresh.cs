@@ -21,9 +21,9 @@ public sealed record RefreshRequest(string? RefreshToken);
 /// back; or notice that the database was set back. Two callers with one token never get two successors, because the
 /// successor is derived and not made.
 /// </summary>
-internal sealed partial class Refresh(
+internal sealed class Refresh(
     AriyaDbContext db, RefreshTokens refreshTokens, SessionTokens sessionTokens, IOptions<SessionLifetimeOptions> options, TimeProvider clock,
-    SessionMetrics metrics, ILogger<Refresh> logger)
+    SessionMetrics metrics, SecurityEvents security)
 {
     // Long enough for the answer to reach a second tab; a phone that lost the answer repeats with its Idempotency-Key instead.
     private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(30);
@@ -74,7 +74,11 @@ internal sealed partial class Refresh(
 
         if (judged.Verdict == "rolled_back")
         {
-            Log.RolledBack(logger, presented.SessionId);
+            security.RolledBack(presented.SessionId);
+        }
+        else if (judged.Verdict == "reuse")
+        {
+            security.OldRefreshTokenUsed(judged.Account.Id, presented.SessionId, client.Network);
         }
 
         return Problem.SessionEnded();
@@ -155,7 +159,7 @@ internal sealed partial class Refresh(
         if (found.Count == 0 && SessionBeganAt(presented.SessionId) is { } began && clock.GetUtcNow() - began < options.Value.AbsoluteLifetime)
         {
             metrics.Refreshed("rolled_back");
-            Log.RolledBack(logger, presented.SessionId);
+            security.RolledBack(presented.SessionId);
         }
 
         return found is [true];
@@ -167,11 +171,4 @@ internal sealed partial class Refresh(
         : null;
 
     private sealed record Judged(string Verdict, AccountBody Account, LiveSession Session);
-
-    private static partial class Log
-    {
-        [LoggerMessage(1, LogLevel.Critical,
-            "Session {SessionId} was refreshed further than this database knows: the database was set back. Run: Ariya.Worker after-restore")]
-        public static partial void RolledBack(ILogger logger, Guid sessionId);
-    }
 }

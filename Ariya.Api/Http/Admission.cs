@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Ariya.Api.Auth;
 using Ariya.Api.Idempotency;
 using Ariya.Api.Limits;
 using Ariya.Api.Problems;
@@ -45,6 +46,7 @@ internal sealed class Admission(
 
         if (limits.SpendLookUp() is { IsAdmitted: false } tooMany)
         {
+            Tell(tooMany, http);
             return Refusal(tooMany);
         }
 
@@ -80,6 +82,7 @@ internal sealed class Admission(
         var receipt = await limits.SpendAsync(subject);
         if (!receipt.IsAdmitted)
         {
+            Tell(receipt, http);
             return refuse(receipt);
         }
 
@@ -96,6 +99,9 @@ internal sealed class Admission(
             throw;
         }
     }
+
+    private static void Tell(LimitReceipt receipt, HttpContext http) => http.RequestServices.GetRequiredService<SecurityEvents>().LimitRefused(
+        receipt, $"{http.Request.Method} {((RouteEndpoint)http.GetEndpoint()!).RoutePattern.RawText}", ClientInfo.Of(http).Network);
 
     // Of what is not shown, when others asked must not be told by the second either.
     private static IResult Refusal(LimitReceipt receipt) => Problem.RateLimited(

@@ -1,3 +1,5 @@
+using Ariya.ServiceDefaults.Logging;
+
 namespace Ariya.Api.Idempotency;
 
 /// <summary>An answer as it goes over the wire, so that a repeat gets the same bytes.</summary>
@@ -20,6 +22,7 @@ internal sealed record StoredAnswer(int Status, string? ContentType, string? ETa
         var recording = new DefaultHttpContext { RequestServices = http.RequestServices, TraceIdentifier = http.TraceIdentifier };
         recording.Response.Body = body;
         await result.ExecuteAsync(recording);
+        http.Features.Set(recording.Features.Get<RefusalCode>());
         var etag = recording.Response.Headers.ETag.Count > 0 ? recording.Response.Headers.ETag : http.Response.Headers.ETag;
         return new StoredAnswer(recording.Response.StatusCode, recording.Response.ContentType, etag, body.ToArray());
     }

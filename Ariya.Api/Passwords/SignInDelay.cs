@@ -24,10 +24,11 @@ internal static class SignInDelay
     /// <param name="accountId">The account, if there is one; for the audit only.</param>
     /// <param name="client">Who tried.</param>
     /// <param name="cancellationToken">Ends the wait; what was committed stays.</param>
-    public static Task CountFailureAsync(
+    /// <returns>Wrong passwords of the counter that has most; 0 while a delay runs.</returns>
+    public static Task<int> CountFailureAsync(
         AriyaDbContext db, byte[][] failureKeys, byte[] addressKey, Guid? accountId, ClientInfo client, CancellationToken cancellationToken)
     {
-        return db.ExecuteAsync(
+        return db.QueryFirstAsync(
             $"""
              with f as (
                insert into sign_in_failures (key, address_key, failures, last_failed_at)
@@ -37,10 +38,14 @@ internal static class SignInDelay
                      delayed_until = case when sign_in_failures.failures + 1 >= {FromFailure} then clock_timestamp()
                        + least(interval '1 second' * (2 ^ least(sign_in_failures.failures + 1 - {FromFailure}, 10)), interval '15 minutes') end
                  where sign_in_failures.failures < {DisableAtFailure}
-                   and (sign_in_failures.delayed_until is null or sign_in_failures.delayed_until <= clock_timestamp()))
-             insert into audit_events (id, kind, account_id, address_key, network, user_agent)
-             values ({Guid.CreateVersion7()}, {AuditKinds.SignInFailed}, {accountId}, {addressKey}, {client.Network}, {client.UserAgent})
+                   and (sign_in_failures.delayed_until is null or sign_in_failures.delayed_until <= clock_timestamp())
+               returning failures),
+             e as (
+               insert into audit_events (id, kind, account_id, address_key, network, user_agent)
+               values ({Guid.CreateVersion7()}, {AuditKinds.SignInFailed}, {accountId}, {addressKey}, {client.Network}, {client.UserAgent}))
+             select coalesce(max(failures), 0) from f
              """,
+            row => row.GetInt32(0),
             cancellationToken);
     }
 }

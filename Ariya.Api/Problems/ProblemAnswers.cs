@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Ariya.ServiceDefaults.Logging;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
@@ -16,6 +17,7 @@ internal static class ProblemAnswers
         {
             var problem = context.ProblemDetails;
             problem.Extensions.TryAdd("code", Problem.CodeOf(problem.Status ?? context.HttpContext.Response.StatusCode));
+            context.HttpContext.Features.Set(new RefusalCode((string)problem.Extensions["code"]!));
             problem.Type = $"urn:ariya:problem:{problem.Extensions["code"]}";
             problem.Extensions["traceId"] = Activity.Current?.TraceId.ToHexString() ?? context.HttpContext.TraceIdentifier;
         });

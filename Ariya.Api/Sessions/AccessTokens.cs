@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using Ariya.Api.Auth;
 using Ariya.ServiceDefaults.Settings;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -50,13 +51,13 @@ internal sealed class AccessTokens(SigningKeyRing keys, PublicUrl url, IOptions<
         return (token, (int)(end - now).TotalSeconds);
     }
 
-    /// <summary>Null for anything but a live token of this deployment.</summary>
-    public async Task<AccessToken?> ReadAsync(string token, CancellationToken cancellationToken)
+    /// <summary>No token for anything but a live one of this deployment; and why it is none, unless it is one whose time is over.</summary>
+    public async Task<(AccessToken? Token, Forgery? Why)> JudgeAsync(string token, CancellationToken cancellationToken)
     {
         // What is no token of ours by its form costs no look at the keys.
         if (token.Length > MaxTokenLength || KidOf(token) is not { } kid)
         {
-            return null;
+            return (null, Forgery.Form);
         }
 
         var result = await _handler.ValidateTokenAsync(token, new TokenValidationParameters
@@ -72,11 +73,20 @@ internal sealed class AccessTokens(SigningKeyRing keys, PublicUrl url, IOptions<
             RequireExpirationTime = true,
             LifetimeValidator = (notBefore, expires, _, _) => IsAlive(notBefore, expires),
         });
-        return result.IsValid
-            && result.ClaimsIdentity.FindFirst(JwtRegisteredClaimNames.Sub) is Claim subject && Guid.TryParse(subject.Value, out var accountId)
+        if (!result.IsValid)
+        {
+            return (null, result.Exception switch
+            {
+                SecurityTokenInvalidSignatureException => Forgery.Signature,
+                SecurityTokenInvalidLifetimeException => null,
+                _ => Forgery.Claims,
+            });
+        }
+
+        return result.ClaimsIdentity.FindFirst(JwtRegisteredClaimNames.Sub) is Claim subject && Guid.TryParse(subject.Value, out var accountId)
             && result.ClaimsIdentity.FindFirst(SessionClaim) is Claim session && Guid.TryParse(session.Value, out var sessionId)
-                ? new AccessToken(accountId, sessionId, result.SecurityToken.ValidTo)
-                : null;
+                ? (new AccessToken(accountId, sessionId, result.SecurityToken.ValidTo), null)
+                : (null, Forgery.Claims);
     }
 
     private string? KidOf(string token)

@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using System.Text.Encodings.Web;
 using Ariya.Api.Accounts;
+using Ariya.Api.Auth;
 using Ariya.Api.Http;
 using Ariya.Api.Problems;
 using Ariya.Data;
@@ -23,7 +24,7 @@ internal sealed record Caller(Guid SessionId, AccountBody Account, int Version)
 /// </summary>
 internal sealed class BearerAuthentication(
     IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, AccessTokens tokens, CallerCache cache, ProfileCache profiles,
-    AriyaDbContext db)
+    SecurityEvents security, AriyaDbContext db)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public const string SchemeName = "Bearer";
@@ -58,7 +59,12 @@ internal sealed class BearerAuthentication(
 
     private async Task<Caller?> CheckAsync(string token)
     {
-        var read = await tokens.ReadAsync(token, Context.RequestAborted);
+        var (read, forgery) = await tokens.JudgeAsync(token, Context.RequestAborted);
+        if (forgery is { } why)
+        {
+            security.ForgedBearer(why, ClientInfo.Of(Context).Network);
+        }
+
         var caller = read is null ? null : await LiveCallerAsync(read);
         if (caller is null)
         {

@@ -14,7 +14,9 @@ internal abstract class ProgramProcess : IAsyncDisposable
     /// <param name="project">Whose program.</param>
     /// <param name="arguments">For it.</param>
     /// <param name="environment">Beside the tests' own.</param>
-    protected ProgramProcess(string project, IEnumerable<string> arguments, IEnumerable<(string Name, string Value)> environment)
+    /// <param name="isRead">Whether its output is read from the start; else when <see cref="Read"/> says so.</param>
+    protected ProgramProcess(
+        string project, IEnumerable<string> arguments, IEnumerable<(string Name, string Value)> environment, bool isRead = true)
     {
         // Its own output folder: the copy beside the tests lacks what the tests' framework brings.
         var folder = AppContext.BaseDirectory.Replace($"{Path.DirectorySeparatorChar}Ariya.Tests{Path.DirectorySeparatorChar}",
@@ -33,8 +35,11 @@ internal abstract class ProgramProcess : IAsyncDisposable
         Process = Process.Start(start)!;
         Process.OutputDataReceived += (_, line) => _output.Enqueue(line.Data ?? "");
         Process.ErrorDataReceived += (_, line) => _output.Enqueue(line.Data ?? "");
-        Process.BeginOutputReadLine();
         Process.BeginErrorReadLine();
+        if (isRead)
+        {
+            Read();
+        }
     }
 
     public string Output => string.Join('\n', _output);
@@ -42,6 +47,8 @@ internal abstract class ProgramProcess : IAsyncDisposable
     public int ExitCode => Process.ExitCode;
 
     protected Process Process { get; }
+
+    public void Read() => Process.BeginOutputReadLine();
 
     public void Kill() => Process.Kill();
 

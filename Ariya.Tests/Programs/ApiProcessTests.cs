@@ -1,7 +1,9 @@
 using System.Net;
+using System.Text;
 using Ariya.Tests.Contract;
 using Ariya.Tests.Degraded;
 using Ariya.Tests.Distributed;
+using Ariya.Tests.ServiceDefaults;
 using Npgsql;
 
 namespace Ariya.Tests.Programs;
@@ -66,9 +68,18 @@ public sealed class ApiProcessTests(ServerRoom server)
     public async Task NoSecretIsInWhatItLogsAtTheLoudestLevel()
     {
         await using var room = await server.OpenAsync();
-        await using var api = ApiProcess.Start(room.Connection, server.Redis.ConnectionString,
+        await using var folder = new LogFolder();
+        await using var collector = await OtlpCollector.StartAsync();
+        await using var api = ApiProcess.Start(new NpgsqlConnectionStringBuilder(room.Connection) { IncludeErrorDetail = true }.ConnectionString, server.Redis.ConnectionString,
             ("Logging__LogLevel__Default", "Trace"), ("Logging__LogLevel__Microsoft", "Trace"), ("Logging__LogLevel__Microsoft.AspNetCore.Hosting.Diagnostics", "Trace"),
-            ("Logging__Console__LogLevel__Default", "Trace"), ("Shutdown__DrainDelay", "00:00:00"));
+            ("Logging__LogLevel__Microsoft.AspNetCore.Routing.Matching", "Trace"), ("Logging__LogLevel__Ariya.Api.Sessions.BearerAuthentication", "Trace"),
+            ("Logging__LogLevel__Microsoft.EntityFrameworkCore", "Trace"), ("Logging__LogLevel__Microsoft.EntityFrameworkCore.Database.Connection", "Trace"),
+            ("Logging__Console__LogLevel__Default", "Trace"), ("Logging__Console__FormatterOptions__IncludeScopes", "true"),
+            ("Logging__Files__LogLevel__Default", "Trace"), ("Logging__OpenTelemetry__LogLevel__Default", "Trace"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.Endpoint), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "10000"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "100"), ("OTEL_BLRP_SCHEDULE_DELAY", "100"), ("OTEL_BLRP_MAX_QUEUE_SIZE", "100000"),
+            ("Logs__Directory", folder.Logs), ("Logs__MaxFileBytes", "100000000"), ("Logs__SlowQueryMs", "1"), ("Proxies__Networks", "10.0.0.0/8"),
+            ("Shutdown__DrainDelay", "00:00:00"));
         await api.ReadyAsync();
         var email = await room.AddAccountAsync();
         var tokens = await Person.TokensAsync(await api.Client.LoginAsync(email));
@@ -92,24 +103,71 @@ public sealed class ApiProcessTests(ServerRoom server)
             (HttpMethod.Post, "/verify-email", new FormUrlEncodedContent([new("token", token), new("password", $"{Planted} and some more")])),
             (HttpMethod.Post, "/reset-password", new FormUrlEncodedContent([new("token", token), new("password", $"{Planted} and some more")])),
             (HttpMethod.Get, $"/nothing?token={token}", null),
+            (HttpMethod.Get, $"/verify-email/{token}", null),
+            (HttpMethod.Get, $"/docs/{token}", null),
+            (HttpMethod.Get, $"/api/v1/account/sessions/{token}", null),
+            (HttpMethod.Delete, $"/api/v1/account/sessions/{token}", null),
+            (new HttpMethod(Planted), "/api/v1/account", null),
+            (HttpMethod.Put, "/api/v1/account/avatar", new StringContent(Planted)),
+            (HttpMethod.Patch, "/api/v1/account", new { firstName = $"{Planted}\u0001" }),
+            (HttpMethod.Patch, "/api/v1/account", new { lastName = Planted }),
+            (HttpMethod.Post, "/api/v1/auth/login", new StringContent($"{{\"email\":\"{Planted}", Encoding.UTF8, "application/json")),
         })
         {
             using var answer = await api.Client.CallAsync(method, path, body, token: tokens.Access, key: method == HttpMethod.Post ? $"{Planted}-{path.Length}" : null);
             Assert.True((int)answer.StatusCode < 500, $"{path}: {answer.StatusCode}");
         }
 
-        // A failure that is logged with its exception, under each kind of request.
+        foreach (var (name, value) in new[]
+        {
+            ("Authorization", $"Bearer {token}"), ("Authorization", $"Bearer {tokens.Access[..^8]}{Planted}"), ("Authorization", $"Basic {Planted}"), ("Cookie", $"session={token}"),
+            ("Referer", $"https://accounts.example.com/verify-email?token={token}"), ("User-Agent", Planted), ("Origin", $"https://{Planted}"),
+            ("X-Forwarded-For", $"{Planted}, 203.0.113.77"), ("Idempotency-Key", Planted), ("If-Match", $"\"{Planted}\""), ("Traceparent", Planted), ("Accept", Planted),
+        })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/api/v1/account");
+            Assert.True(request.Headers.TryAddWithoutValidation(name, value));
+            using var answer = await api.Client.SendAsync(request);
+            Assert.True((int)answer.StatusCode < 500, $"{name}: {answer.StatusCode}");
+        }
+
+        // A failure that is logged with its exception, under each kind of request; its detail is the row.
         await room.SqlAsync("alter table outbox_messages add constraint never check (false) not valid");
         using var failed = await api.Client.ForgotAsync($"{Planted}@example.org");
         Assert.Equal(HttpStatusCode.InternalServerError, failed.StatusCode);
         api.Ask();
         await api.EndAsync(TimeSpan.FromSeconds(25));
 
-        var log = api.Output;
-        Assert.Contains("Ariya.Api.Problems.UnhandledExceptions", log, StringComparison.Ordinal);
-        Assert.True(log.Length > 20_000, log);
-        string[] secrets = [Planted, tokens.Access, tokens.Refresh, tokens.Refresh.Split('.')[^1], ServerRoom.Password, ApiHost.JwtSecret, ApiHost.JwtRefreshSecret, email];
-        Assert.All(secrets, secret => Assert.True(!log.Contains(secret, StringComparison.OrdinalIgnoreCase),
-            $"{secret} is in: {log.Split('\n').FirstOrDefault(line => line.Contains(secret, StringComparison.OrdinalIgnoreCase))}"));
+        await collector.ReceivesAsync("logs", "Ariya.Api.Problems.UnhandledExceptions", "Ariya.Security", "Ariya.Auth");
+        await collector.ReceivesAsync("traces", "POST /api/v1/auth/forgot-password", "insert into outbox_messages");
+        await collector.ReceivesAsync("metrics", "ariya.");
+        string[] secrets =
+        [
+            Planted, tokens.Access, tokens.Refresh, tokens.Refresh.Split('.')[^1], ServerRoom.Password, ApiHost.JwtSecret, ApiHost.JwtRefreshSecret, email, "203.0.113.77",
+        ];
+        foreach (var (sink, log, least, known) in new[]
+        {
+            ("console", api.Output, 20_000, "Ariya.Api.Problems.UnhandledExceptions"), ("combined.log", folder.Text("combined.log"), 20_000, "Ariya.Performance"),
+            ("error.log", folder.Text("error.log"), 500, "Ariya.Api.Problems.UnhandledExceptions"), ("http.log", folder.Text("http.log"), 2_000, "/reset-password"),
+            ("logs", collector.Received("logs"), 20_000, "Ariya.Performance"), ("traces", collector.Received("traces"), 10_000, "/reset-password"),
+            ("metrics", collector.Received("metrics"), 1_000, "http.server.request.duration"),
+        })
+        {
+            Assert.True(log.Length > least && log.Contains(known, StringComparison.Ordinal), $"{sink}: {log.Length}");
+            Assert.All(secrets, secret => Assert.True(!log.Contains(secret, StringComparison.OrdinalIgnoreCase),
+                $"{secret} is in {sink}: {log.Split('\n').FirstOrDefault(line => line.Contains(secret, StringComparison.OrdinalIgnoreCase))}"));
+        }
+
+        // What an operator looks for is there.
+        var lines = folder.Lines("combined.log");
+        foreach (var (category, name) in new[]
+        {
+            ("Ariya.Auth", "SignedIn"), ("Ariya.Auth", "SignInRefused"), ("Ariya.Auth", "RegistrationRequested"), ("Ariya.Security", "ForgedBearer"), ("Ariya.Performance", "SlowStatement"),
+        })
+        {
+            Assert.Contains(lines, line => (string?)line["category"] == category && (string?)line["event"] == name);
+        }
+
+        Assert.Equal("internal", (string?)folder.Lines("http.log").Last(line => (int?)line["status"] == 500)["code"]);
     }
 }
