@@ -18,11 +18,10 @@ namespace Ariya.Api;
 /// </summary>
 internal static class Routes
 {
-    public static void MapRoutes(this IEndpointRouteBuilder root)
+    public static void MapRoutes(this IEndpointRouteBuilder app)
     {
-        var app = root.MapGroup("").AddEndpointFilter(RequestTimes.AnswerInTimeAsync);
         var api = app.MapGroup("/api/v1").RequireCors(CrossOrigin.Policy).RequireAuthorization().Limit(LimitClass.Api).WithOperations();
-        api.AddEndpointFilter(Admission.LimitBodylessAsync);
+        api.AddEndpointFilter(RequestTimes.AnswerInTimeAsync).AddEndpointFilter(Admission.LimitBodylessAsync);
 
         var auth = api.MapGroup("/auth").WithTags("Auth");
         auth.MapPost("/register", Register.HandleAsync).WithName(nameof(Register)).AllowAnonymous().Limit(LimitClass.Mail).Idempotent();
@@ -52,12 +51,13 @@ internal static class Routes
 
         app.MapGet("/api/health", GetHealth.HandleAsync).WithName(nameof(GetHealth)).WithTags("Health").AllowAnonymous()
             .Produces<HealthResponse>().Produces<HealthResponse>(StatusCodes.Status503ServiceUnavailable);
-        app.MapGet("/.well-known/jwks.json", Jwks.HandleAsync).WithName(nameof(Jwks)).WithTags("Keys").AllowAnonymous();
+        app.MapGet("/.well-known/jwks.json", Jwks.HandleAsync).WithName(nameof(Jwks)).WithTags("Keys").AllowAnonymous()
+            .AddEndpointFilter(RequestTimes.AnswerInTimeAsync);
 
         app.MapGet(ApiDocument.Path, ApiDocument.HandleAsync).WithName(nameof(ApiDocument)).ExcludeFromDescription().AllowAnonymous();
 
         // Pages that mailed links open: a GET shows, a POST acts.
-        var pages = app.MapGroup("").ExcludeFromDescription().AllowAnonymous();
+        var pages = app.MapGroup("").ExcludeFromDescription().AllowAnonymous().AddEndpointFilter(RequestTimes.AnswerInTimeAsync);
         pages.MapGet("/verify-email", VerifyEmailPage.ShowAsync).WithName(nameof(VerifyEmailPage));
         pages.MapPost("/verify-email", VerifyEmailPage.ActAsync).WithName("VerifyEmailPageAct").DisableAntiforgery();
         pages.MapGet("/reset-password", ResetPasswordPage.ShowAsync).WithName(nameof(ResetPasswordPage));

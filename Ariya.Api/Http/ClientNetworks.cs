@@ -72,7 +72,7 @@ internal static partial class ClientNetworks
             }
             else
             {
-                builder.AddWrongSetting($"Proxies__Networks: '{text}' is no network such as 10.0.0.0/8, with zeros behind its prefix.");
+                builder.AddWrongSetting($"Proxies__Networks: '{text}' is no network such as 10.0.0.0/8.");
             }
         }
 

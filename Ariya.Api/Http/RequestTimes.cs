@@ -39,6 +39,9 @@ internal sealed class RequestTime(TimeSpan limit, TimeProvider clock, Cancellati
 
     public TimeProvider Clock => clock;
 
+    /// <summary>Returns when everything that was to be cancelled has heard of it, which a silent server can hold up.</summary>
+    public void End() => _over.Cancel();
+
     public static RequestTime Of(HttpContext http) => http.Features.Get<RequestTime>() ?? throw new InvalidOperationException("The request has no time.");
 
     public void Dispose() => _over.Dispose();
@@ -50,6 +53,8 @@ internal sealed class RequestTime(TimeSpan limit, TimeProvider clock, Cancellati
 /// </summary>
 internal static class RequestTimes
 {
+    private static readonly TimeSpan s_grace = TimeSpan.FromMilliseconds(200);
+
     public static void AddRequestTimes(this WebApplicationBuilder builder)
     {
         var options = builder.AddSettings<RequestOptions>(RequestOptions.Section);
@@ -120,7 +125,14 @@ internal static class RequestTimes
         var time = RequestTime.Of(http);
         using var done = new CancellationTokenSource();
         // A timer of its own: the driver asks a silent server to cancel, and waits for it, in the token's own thread.
-        if (await Task.WhenAny(work, Task.Delay(time.Left, time.Clock, done.Token)) == work)
+        if (await Task.WhenAny(work, Task.Delay(time.Left, time.Clock, done.Token)) != work)
+        {
+            _ = Task.Run(time.End, CancellationToken.None);
+            // What can be cancelled is over in a moment, and was not left reading the body.
+            await Task.WhenAny(work, Task.Delay(s_grace, time.Clock, done.Token));
+        }
+
+        if (work.IsCompleted)
         {
             await done.CancelAsync();
             return await work;

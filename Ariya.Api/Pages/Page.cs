@@ -41,7 +41,8 @@ internal static partial class Page
 
         try
         {
-            return await request.ReadFormAsync(cancellationToken);
+            // Given the token, the framework cuts the connection when it ends, and nobody is told why.
+            return await request.ReadFormAsync(CancellationToken.None).WaitAsync(cancellationToken);
         }
         catch (InvalidDataException)
         {

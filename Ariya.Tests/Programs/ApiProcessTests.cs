@@ -39,7 +39,7 @@ public sealed class ApiProcessTests(ServerRoom server)
 
         var waiting = Enumerable.Range(0, InFlight).Select(n => api.Client.ForgotAsync($"{n}@example.com")).ToList();
         await Wait.UntilAsync("requests that wait", TimeSpan.FromSeconds(10), async () => await room.ScalarAsync<long>(
-            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") == InFlight ? "" : null);
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%insert into outbox_messages%'") == InFlight ? "" : null);
         using (var before = await api.Client.GetAsync(new Uri("/health", UriKind.Relative)))
         {
             Assert.Equal(HttpStatusCode.OK, before.StatusCode);

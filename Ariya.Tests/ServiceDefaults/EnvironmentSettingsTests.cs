@@ -87,6 +87,20 @@ public sealed class EnvironmentSettingsTests : IDisposable
     }
 
     [Fact]
+    public void EverythingThatCannotBeReadIsToldAtOnce()
+    {
+        Write("Ariya.sln", "");
+        Write(".env", "hunter2\nA='hunter2\nDATABASE_URL=hunter2\n");
+        var error = Assert.Throws<WrongSettingsException>(() => Read(
+            Environments.Development, _folder, ("JWT_SECRET_FILE", "/hunter2"), ("SMTP_PASSWORD_FILE", Write("empty", "")), ("REDIS_URL", "hunter2")));
+        string[] expected = [".env: line 1", ".env: line 2", "JWT_SECRET_FILE", "SMTP_PASSWORD_FILE", "DATABASE_URL", "REDIS_URL"];
+        var lines = error.Message.Split('\n')[1..];
+        Assert.Equal(expected.Length, lines.Length);
+        Assert.All(expected, name => Assert.Contains(lines, line => line.StartsWith($"- {name}", StringComparison.Ordinal)));
+        Assert.DoesNotContain("hunter2", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void TheRealEnvironmentWinsOverTheEnvFile()
     {
         const string Name = "ARIYA_TEST_ENVIRONMENT_WINS";

@@ -3,6 +3,7 @@ using Ariya.Api.Limits;
 using Ariya.Data.Keys;
 using Ariya.ServiceDefaults.Settings;
 using Ariya.Worker.Cleanup;
+using Ariya.Worker.Mail;
 using Ariya.Worker.Mail.Smtp;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -148,6 +149,14 @@ public sealed class StartSettingsTests
         ], faults);
         Assert.Equal((7, TimeSpan.FromHours(1)), (limits.ApiPermits, limits.ApiWindow));
         Assert.Same(limits, builder.Services.BuildServiceProvider().GetRequiredService<IOptions<RateLimitOptions>>().Value);
+    }
+
+    [Fact]
+    public void MailNeedsARelayOutsideDevelopment()
+    {
+        Assert.StartsWith("SMTP_HOST is not set", Fault(Environments.Production, builder => builder.AddMail()), StringComparison.Ordinal);
+        Assert.Null(Fault(Environments.Production, builder => builder.AddMail(), ("SMTP_HOST", "relay.example.com")));
+        Assert.Null(Fault(Environments.Development, builder => builder.AddMail()));
     }
 
     [Theory]
