@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
+using Ariya.Api.Auth;
 using Ariya.Api.Http;
 using Ariya.Api.Outbox;
 using Ariya.Api.Passwords;
@@ -20,7 +21,7 @@ public sealed record DeleteAccountRequest(string? Password);
 /// At once: nobody signs in, every session and link has ended, mails on their way are dropped and the address is free. The row, and what hangs
 /// on it, goes with the clean-up when it has been kept long enough; the audit keeps the id.
 /// </summary>
-internal sealed class DeleteAccount(AriyaDbContext db, CurrentPassword currentPassword, CallerCache cache, OutboxBell bell)
+internal sealed class DeleteAccount(AriyaDbContext db, CurrentPassword currentPassword, CallerCache cache, OutboxBell bell, AuthEvents events)
 {
     public static async Task<IResult> HandleAsync(
         [FromBody] DeleteAccountRequest request, Caller caller, ClientInfo client, Admission admission, DeleteAccount delete, CancellationToken cancellationToken)
@@ -93,6 +94,7 @@ internal sealed class DeleteAccount(AriyaDbContext db, CurrentPassword currentPa
 
         cache.ForgetAccount(caller.Account.Id);
         bell.Ring();
+        events.AccountDeleted(caller.Account.Id, caller.SessionId, client.Network);
         return true;
     }
 }

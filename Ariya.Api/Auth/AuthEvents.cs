@@ -71,6 +71,30 @@ internal sealed partial class AuthEvents(ILoggerFactory loggers, EventRate rate)
         }
     }
 
+    public void EmailChanged(Guid accountId, string network)
+    {
+        if (rate.Admits("auth.email_changed", out var withheld))
+        {
+            Log.EmailChanged(_logger, accountId, network, withheld);
+        }
+    }
+
+    public void EmailChangeUndone(Guid accountId, string network)
+    {
+        if (rate.Admits("auth.email_change_undone", out var withheld))
+        {
+            Log.EmailChangeUndone(_logger, accountId, network, withheld);
+        }
+    }
+
+    public void AccountDeleted(Guid accountId, Guid sessionId, string network)
+    {
+        if (rate.Admits("auth.account_deleted", out var withheld))
+        {
+            Log.AccountDeleted(_logger, accountId, sessionId, network, withheld);
+        }
+    }
+
     private static partial class Log
     {
         [LoggerMessage(1, LogLevel.Information, "Account {AccountId} signed in from {Network}, session {SessionId} ({Withheld} lines withheld)")]
@@ -93,5 +117,14 @@ internal sealed partial class AuthEvents(ILoggerFactory loggers, EventRate rate)
 
         [LoggerMessage(7, LogLevel.Information, "Account {AccountId} signed out from {Network}, session {SessionId} ({Withheld} lines withheld)")]
         public static partial void SignedOut(ILogger logger, Guid accountId, Guid sessionId, string network, long withheld);
+
+        [LoggerMessage(8, LogLevel.Information, "The address of account {AccountId} was changed, confirmed from {Network} ({Withheld} lines withheld)")]
+        public static partial void EmailChanged(ILogger logger, Guid accountId, string network, long withheld);
+
+        [LoggerMessage(9, LogLevel.Warning, "The change of address of account {AccountId} was undone from {Network} ({Withheld} lines withheld)")]
+        public static partial void EmailChangeUndone(ILogger logger, Guid accountId, string network, long withheld);
+
+        [LoggerMessage(10, LogLevel.Information, "Account {AccountId} was deleted from {Network}, session {SessionId} ({Withheld} lines withheld)")]
+        public static partial void AccountDeleted(ILogger logger, Guid accountId, Guid sessionId, string network, long withheld);
     }
 }

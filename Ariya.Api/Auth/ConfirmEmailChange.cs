@@ -33,7 +33,7 @@ internal enum EmailChangeResult
 /// The account gets its new address when that mailbox says so. In one commit: the address is changed, every session and every other link of
 /// the account is over, and the old mailbox is told how to undo it.
 /// </summary>
-internal sealed class ConfirmEmailChange(AriyaDbContext db, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell)
+internal sealed class ConfirmEmailChange(AriyaDbContext db, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell, AuthEvents events)
 {
     public static async Task<IResult> HandleAsync(
         ConfirmEmailChangeRequest request, ClientInfo client, Admission admission, ConfirmEmailChange confirm, CancellationToken cancellationToken)
@@ -142,6 +142,11 @@ internal sealed class ConfirmEmailChange(AriyaDbContext db, AddressKeys addressK
             ],
             row => (Changed: row.Get<long>("changed"), IsTaken: row.Get<bool>("is_taken")), cancellationToken), cancellationToken);
         work.WhenCommitted(bell.Ring);
+        if (outcome[0].Changed == 1)
+        {
+            work.WhenCommitted(() => events.EmailChanged(found.AccountId, client.Network));
+        }
+
         // Otherwise somebody was faster between the look and the update: another press of the button, or another owner of the address.
         return outcome[0] switch
         {

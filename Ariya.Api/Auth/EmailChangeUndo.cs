@@ -17,7 +17,8 @@ namespace Ariya.Api.Auth;
 /// commit with that every session and every link of the account ends, those to addresses that it had since then too.
 /// </summary>
 internal sealed class EmailChangeUndo(
-    AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell)
+    AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell,
+    AuthEvents events)
 {
     /// <summary>How long the old mailbox can undo a change.</summary>
     public static readonly TimeSpan Period = TimeSpan.FromDays(7);
@@ -141,6 +142,11 @@ internal sealed class EmailChangeUndo(
             ],
             row => (Undone: row.Get<long>("undone"), IsTaken: row.Get<bool>("is_taken")), cancellationToken), cancellationToken);
         work.WhenCommitted(bell.Ring);
+        if (outcome[0].Undone == 1)
+        {
+            work.WhenCommitted(() => events.EmailChangeUndone(found.AccountId, client.Network));
+        }
+
         return outcome[0] switch
         {
             { Undone: 1 } => EmailChangeResult.Done,
