@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using Ariya.Data;
+using Ariya.ServiceDefaults.Logging;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -41,7 +42,7 @@ public sealed partial class CatalogueTests(ApiHost api) : IClassFixture<ApiHost>
     }
 
     private static IEnumerable<string> Options() =>
-        from assembly in new[] { typeof(Api.Auth.RegisterRequest).Assembly, typeof(Worker.Outbox.OutboxOptions).Assembly }
+        from assembly in new[] { typeof(Api.Auth.RegisterRequest).Assembly, typeof(Worker.Outbox.OutboxOptions).Assembly, typeof(LogOptions).Assembly }
         from type in assembly.GetTypes()
         let section = type.Name.EndsWith("Options", StringComparison.Ordinal) ? type.GetField("Section")?.GetRawConstantValue() : null
         where section is not null
