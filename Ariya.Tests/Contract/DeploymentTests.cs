@@ -10,7 +10,7 @@ namespace Ariya.Tests.Contract;
 public sealed partial class DeploymentTests
 {
     // Of the runtime, and what docs/deployment.md explains instead.
-    private static readonly string[] s_ofOthers = ["SSL_CERT_DIR", "Database__TlsNotRequiredBecause", "Redis__TlsNotRequiredBecause"];
+    private static readonly string[] s_ofOthers = ["SSL_CERT_DIR"];
 
     private static readonly string[] s_forBoth = ["DATABASE_URL", "JWT_SECRET", "APP_URL"];
     private static readonly string[] s_forApi = [.. s_forBoth, "REDIS_URL", "JWT_REFRESH_SECRET", "Proxies__Networks"];

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Ariya.Api.Limits;
 using Ariya.Api.Passwords;
 using Ariya.Api.Sessions;
+using Ariya.ServiceDefaults.Logging;
 using Ariya.Worker.Outbox;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -34,6 +35,8 @@ public sealed partial class MetricsTests
         _ = new PasswordHasher(services.GetRequiredService<IServiceScopeFactory>(), meters);
         _ = new LimitMetrics(meters);
         _ = new SessionMetrics(meters);
+        _ = new LogTroubles(meters, services);
+        _ = new EventRate(meters);
         using var outbox = new OutboxMetrics();
 
         var documented = Rows().Matches(CheckoutFile.Read("docs/metrics.md"))

@@ -121,8 +121,8 @@ internal static class CleanupSteps
                select e.id, e.at as moment from audit_events e, s
                where e.at >= {from} and (e.at, e.id) <= (s.last_at, s.last_id)
                order by e.at, e.id limit {limit}),
-             x as (delete from audit_events t using d where t.id = d.id)
-             select count(*), max(moment) from d
+             x as (delete from audit_events t using d where t.id = d.id returning 1)
+             select (select count(*) from x), max(moment) from d
              """),
         new("audit seals", (from, limit) =>
             $"""
