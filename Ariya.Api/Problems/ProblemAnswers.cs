@@ -62,9 +62,10 @@ internal sealed partial class UnhandledExceptions(ILogger<UnhandledExceptions> l
     }
 
     // The server is there but cannot serve now: connections (08), resources (53), shutdown and time-outs (57), locks (55P03),
-    // read-only after a role change (25006), conflicts that outlived their retries (40). Everything else is a fault of ours.
+    // read-only after a role change (25006), conflicts that outlived their retries (40), its disk or its own code (58, XX), and a trigger that
+    // says no (P0001), for none is ours. Everything else is a fault of ours.
     private static bool IsOutage(string sqlState) =>
-        sqlState is "55P03" or "25006" || sqlState[..2] is "08" or "53" or "57" or "40";
+        sqlState is "55P03" or "25006" or "P0001" || sqlState[..2] is "08" or "53" or "57" or "40" or "58" or "XX";
 
     // A syntax error wraps the reader's exception; a wrong type, an unknown or a repeated member names its path: $.email
     private static ProblemHttpResult OfJson(JsonException json)

@@ -106,7 +106,7 @@ public sealed class RegistrationTests(RunningAriya ariya)
             """);
         try
         {
-            Assert.Equal("internal", await Person.CodeAsync(await person.VerifyAsync(token), HttpStatusCode.InternalServerError));
+            Assert.Equal("unavailable", await Person.CodeAsync(await person.VerifyAsync(token), HttpStatusCode.ServiceUnavailable));
             Assert.Equal(0, await ariya.AccountsAsync(person));
             Assert.Equal(1, await ariya.RegistrationsAsync(person));
         }
