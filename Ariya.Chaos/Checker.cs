@@ -6,6 +6,7 @@ namespace Ariya.Chaos;
 /// Judges when everything is repaired and every mail has come to an end, from three things: the history, the database and what the relay took.
 /// What was acknowledged must be there, what is unknown may be, and nothing else.
 /// </summary>
+[Judges("P39", "P44", "P52")]
 internal sealed class Checker(Story story, IReadOnlyList<Copy> copies, string database, Caller caller)
 {
     private const string Network = "100.66.0.1";

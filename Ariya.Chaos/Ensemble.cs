@@ -21,6 +21,9 @@ internal sealed class Ensemble : IAsyncDisposable
     // A short window, so that many of them have no fault of Redis in them.
     public const int AddressPermits = 20;
     public const int Lease = 5;
+
+    /// <summary>Seconds in which an instance that was asked to end serves on, unless a run says otherwise.</summary>
+    public const int Drain = 2;
     public static readonly TimeSpan AddressWindow = TimeSpan.FromSeconds(15);
 
     private static readonly TimeSpan s_install = TimeSpan.FromMinutes(8);
@@ -28,14 +31,18 @@ internal sealed class Ensemble : IAsyncDisposable
 
     private DistributedApplication? _app;
     private FaultProxy? _proxy;
+    private FaultProxy? _cacheProxy;
 
     public string Database { get; private set; } = "";
 
     /// <summary>How long an instance of the API that was asked to end still takes requests.</summary>
-    public TimeSpan DrainDelay { get; init; } = TimeSpan.FromSeconds(2);
+    public TimeSpan DrainDelay { get; init; } = TimeSpan.FromSeconds(Drain);
 
     /// <summary>The second instance's way to the database.</summary>
     public FaultProxy Proxy => _proxy!;
+
+    /// <summary>The second instance's way to Redis.</summary>
+    public FaultProxy CacheProxy => _cacheProxy!;
 
     public async Task StartAsync(int relayPort)
     {
@@ -56,6 +63,8 @@ internal sealed class Ensemble : IAsyncDisposable
                 // Requests wait behind each other's hashes on a small machine; that is not Redis being away.
                 .WithEnvironment("Redis__Patience", "00:00:01")
                 .WithEnvironment("Shutdown__DrainDelay", DrainDelay.ToString("c", CultureInfo.InvariantCulture))
+                // Who handed a mail over is seen by its sender.
+                .WithEnvironment("SMTP_FROM", $"{name}@ariya.example")
                 .WithEnvironment("RateLimits__AddressPermits", AddressPermits.ToString(CultureInfo.InvariantCulture))
                 .WithEnvironment("RateLimits__AddressWindow", AddressWindow.ToString("c", CultureInfo.InvariantCulture));
             foreach (var limit in s_limits)
@@ -142,22 +151,23 @@ internal sealed class Ensemble : IAsyncDisposable
             await _app.DisposeAsync();
         }
 
-        if (_proxy is not null)
+        foreach (var proxy in new[] { _proxy, _cacheProxy }.OfType<FaultProxy>())
         {
-            await _proxy.DisposeAsync();
+            await proxy.DisposeAsync();
         }
     }
 
     private void AddSecondInstances(IDistributedApplicationTestingBuilder builder)
     {
         var database = builder.CreateResourceBuilder<PostgresDatabaseResource>("ariyadb");
+        var cache = builder.CreateResourceBuilder<RedisResource>("cache");
         var first = builder.CreateResourceBuilder<ProjectResource>("api");
         var secret = builder.CreateResourceBuilder<ParameterResource>("jwt-secret");
         var migrations = builder.CreateResourceBuilder<ProjectResource>("migrations");
         builder.AddProject<Projects.Ariya_Api>("api2")
             .WithHttpHealthCheck("/health")
             .WithReference(database)
-            .WithReference(builder.CreateResourceBuilder<RedisResource>("cache"))
+            .WithReference(cache)
             .WithEnvironment("JWT_SECRET", secret)
             .WithEnvironment("JWT_REFRESH_SECRET", builder.CreateResourceBuilder<ParameterResource>("jwt-refresh-secret"))
             .WithEnvironment("APP_URL", first.GetEndpoint("http"))
@@ -168,6 +178,11 @@ internal sealed class Ensemble : IAsyncDisposable
                 _proxy ??= FaultProxy.To(settings.Port);
                 (settings.Host, settings.Port) = ("127.0.0.1", _proxy.Port);
                 context.EnvironmentVariables["ConnectionStrings__ariyadb"] = settings.ConnectionString;
+
+                // "localhost:port,password=…"
+                var parts = (await ((IResourceWithConnectionString)cache.Resource).GetConnectionStringAsync(context.CancellationToken))!.Split([':', ','], 3);
+                _cacheProxy ??= FaultProxy.To(int.Parse(parts[1], CultureInfo.InvariantCulture));
+                context.EnvironmentVariables["ConnectionStrings__cache"] = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{_cacheProxy.Port},{parts[2]}");
             })
             .WaitForCompletion(migrations);
         builder.AddProject<Projects.Ariya_Worker>("worker2")

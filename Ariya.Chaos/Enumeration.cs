@@ -27,6 +27,7 @@ internal sealed record Separation(string Operation, string Condition, int Count,
 }
 
 /// <summary>Asks for known and unknown addresses in turn, one at a time, in an order that nothing else follows, and compares the times.</summary>
+[Judges("P07", "P14", "P22")]
 internal static class Enumeration
 {
     private const int WarmUp = 50;

@@ -1,11 +1,13 @@
 namespace Ariya.Chaos;
 
 /// <summary>How long each kind of fault was felt after its repair, and what was lost when an instance was asked to end.</summary>
+[Judges("P52", "P59")]
 internal sealed class FaultFigures(Story story, IReadOnlyList<Copy> copies, double loadEnded, Verdict verdict)
 {
-    // What was handed to the network has arrived by then.
-    private const double OnTheWay = 0.005;
     private const double LongestRecovery = 10;
+
+    // What was sent in the first half of the time in which the instance serves on: the other half is for a busy machine.
+    private const double ServesOn = Ensemble.Drain / 2.0;
 
     public void Add()
     {
@@ -36,8 +38,8 @@ internal sealed class FaultFigures(Story story, IReadOnlyList<Copy> copies, doub
                 && end.Value != Caller.HungUp);
             foreach (var attempt in unanswered)
             {
-                var before = shutdown.From - attempt.End!.Sent!.Value;
-                if (before < OnTheWay)
+                var after = attempt.End!.Sent!.Value - shutdown.From;
+                if (after > ServesOn)
                 {
                     late++;
                     continue;
@@ -45,11 +47,11 @@ internal sealed class FaultFigures(Story story, IReadOnlyList<Copy> copies, doub
 
                 dropped++;
                 verdict.Violate(
-                    $"dropped at shutdown: {attempt.Invoke.Kind} of {attempt.Invoke.Subject}, sent {before:0.000} s before the signal: {attempt.End.Value}");
+                    $"dropped at shutdown: {attempt.Invoke.Kind} of {attempt.Invoke.Subject}, sent {after:0.000} s after the signal: {attempt.End.Value}");
             }
         }
 
-        verdict.Figure($"dropped at shutdown: {dropped} in {shutdowns.Count} shutdowns; of requests sent after the signal {late} had no answer");
+        verdict.Figure($"dropped at shutdown: {dropped} in {shutdowns.Count} shutdowns; of requests sent more than {ServesOn:0.0} s after the signal {late} had no answer");
     }
 
     private (double Seconds, bool IsCutOff) Recovery(Trouble trouble)

@@ -4,6 +4,7 @@ namespace Ariya.Chaos;
 /// Counts what was admitted for one address. A request was admitted between its beginning and its answer; so a span of the window's length
 /// admitted at least those that both began and were answered in it.
 /// </summary>
+[Judges("P35", "P37")]
 internal sealed class LimitJudge(Story story, Verdict verdict)
 {
     private const int Instances = 2;
@@ -45,8 +46,8 @@ internal sealed class LimitJudge(Story story, Verdict verdict)
             $"limits: {Ensemble.AddressPermits} permitted in {Ensemble.AddressWindow.TotalSeconds} s; in {spans} spans at most {strict} with Redis, {loose} where it was away");
     }
 
-    // An instance that stood still finds its calls to Redis too old to wait for, and decides alone.
+    // An instance that stood still, or whose way to Redis is slow, finds its calls too old to wait for and decides alone.
     private static bool IsCountingDisturbed(Trouble trouble, double from, double until) =>
-        trouble.Kind is Nemesis.RedisKill or Nemesis.RedisPause or Nemesis.RedisFlush or Nemesis.ApiPause
+        trouble.Kind is Nemesis.RedisKill or Nemesis.RedisPause or Nemesis.RedisFlush or Nemesis.RedisSlow or Nemesis.ApiPause
         && trouble.From <= until && trouble.Until + Noticing >= from;
 }

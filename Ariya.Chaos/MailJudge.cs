@@ -3,6 +3,7 @@ namespace Ariya.Chaos;
 /// <summary>
 /// Every row came to an end with a reason, every mail that is said to be sent arrived, and none came twice without one of the three windows.
 /// </summary>
+[Judges("P45", "P48")]
 internal sealed class MailJudge(Story story, IReadOnlyList<Copy> copies, IReadOnlyList<MailRow> rows, Verdict verdict)
 {
     // An answer is written down within 50 ms and a round trip; a busy machine takes longer.
@@ -71,10 +72,12 @@ internal sealed class MailJudge(Story story, IReadOnlyList<Copy> copies, IReadOn
 
     /// <summary>
     /// The window that made a second copy: the relay hung up instead of answering, or the first was handed over while a worker or the database was
-    /// broken or the relay went away, or so shortly before that the answer was not written down yet; and the second came after that.
+    /// broken or the relay went away, or so shortly before that the answer was not written down yet; and the second came after that. A broken worker
+    /// is a reason for what it handed over itself.
     /// </summary>
     private string? Why(Copy copy, Copy next) => !copy.IsAnswered
         ? "answer lost"
         : story.Troubles.FirstOrDefault(trouble => s_interrupting.Contains(trouble.Kind)
+            && (trouble.Kind is not (Nemesis.WorkerKill or Nemesis.WorkerPause) || trouble.Target == copy.Worker || trouble.Target == next.Worker)
             && copy.At >= trouble.From - Settling && copy.At <= trouble.Until + Settling && next.At >= trouble.From)?.Kind;
 }

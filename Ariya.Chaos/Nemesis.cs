@@ -9,6 +9,8 @@ namespace Ariya.Chaos;
 internal sealed class Nemesis(long seed, Ensemble ensemble, Sink sink, Caller caller, History history, CancellationToken stop)
 {
     private static readonly TimeSpan s_boot = TimeSpan.FromSeconds(60);
+    // In each direction: two seconds are more than a request waits for Redis.
+    private static readonly TimeSpan s_late = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_drain = TimeSpan.FromSeconds(35);
 
     private readonly Seeded _dice = Seeded.For(seed, -2);
@@ -21,6 +23,7 @@ internal sealed class Nemesis(long seed, Ensemble ensemble, Sink sink, Caller ca
     public const string RedisKill = "redis-kill";
     public const string RedisPause = "redis-pause";
     public const string RedisFlush = "redis-flush";
+    public const string RedisSlow = "redis-slow";
     public const string PostgresRestart = "postgres-restart";
     public const string RelayRefuses = "relay-refuses";
     public const string RelaySilent = "relay-silent";
@@ -34,7 +37,7 @@ internal sealed class Nemesis(long seed, Ensemble ensemble, Sink sink, Caller ca
 
     private static readonly string[] s_kinds =
     [
-        WorkerKill, WorkerPause, ApiKill, ApiPause, ApiTerm, RedisKill, RedisPause, RedisFlush, PostgresRestart, RelayRefuses, RelaySilent,
+        WorkerKill, WorkerPause, ApiKill, ApiPause, ApiTerm, RedisKill, RedisPause, RedisFlush, RedisSlow, PostgresRestart, RelayRefuses, RelaySilent,
         RelayDefers, RelayDropsAnswer, DatabaseSlow, DatabaseCut, DatabaseSilent, DatabaseCommitLost,
         ClientsHangUp,
     ];
@@ -74,6 +77,7 @@ internal sealed class Nemesis(long seed, Ensemble ensemble, Sink sink, Caller ca
 
     private static string TargetOf(string kind, bool isSecond) => kind.Split('-')[0] switch
     {
+        "redis" when kind == RedisSlow => "api2",
         "worker" => isSecond ? "worker2" : "worker",
         "api" => isSecond ? "api2" : "api",
         "redis" => "cache",
@@ -96,6 +100,8 @@ internal sealed class Nemesis(long seed, Ensemble ensemble, Sink sink, Caller ca
                 return DuringAsync(fault, lasts, Signal(target, Signals.Stop), Signal(target, Signals.Continue));
             case RedisFlush:
                 return DuringAsync(fault, TimeSpan.Zero, ensemble.FlushAsync, () => Task.CompletedTask);
+            case RedisSlow:
+                return DuringAsync(fault, lasts, () => CacheLatency(s_late), () => CacheLatency(TimeSpan.Zero));
             case RelayRefuses:
                 return RelayAsync(fault, lasts, RelayTrouble.Refuses);
             case RelaySilent:
@@ -186,6 +192,12 @@ internal sealed class Nemesis(long seed, Ensemble ensemble, Sink sink, Caller ca
     private Task Latency(TimeSpan latency)
     {
         ensemble.Proxy.Latency = latency;
+        return Task.CompletedTask;
+    }
+
+    private Task CacheLatency(TimeSpan latency)
+    {
+        ensemble.CacheProxy.Latency = latency;
         return Task.CompletedTask;
     }
 

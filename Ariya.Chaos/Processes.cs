@@ -17,6 +17,14 @@ internal static class Processes
             ? found
             : throw new InvalidOperationException($"{name} has no process, and nobody ended it.");
 
+    public static Holdings Holding(string name)
+    {
+        var folder = $"/proc/{Of(name)}";
+        // The second number of statm: pages in memory.
+        var pages = long.Parse(File.ReadAllText($"{folder}/statm").Split(' ')[1], CultureInfo.InvariantCulture);
+        return new Holdings(pages * Environment.SystemPageSize / 1024.0 / 1024.0, Directory.GetFileSystemEntries($"{folder}/fd").Length);
+    }
+
     public static void Signal(int process, int signal)
     {
         if (kill(process, signal) != 0)

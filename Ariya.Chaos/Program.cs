@@ -36,7 +36,7 @@ var isShutdown = args.Contains("--shutdown");
 await using var ensemble = new Ensemble
 {
     // What the product itself waits in Production, or what is asked for.
-    DrainDelay = TimeSpan.FromSeconds(isShutdown ? double.Parse(Option("drain", "5"), CultureInfo.InvariantCulture) : 2),
+    DrainDelay = TimeSpan.FromSeconds(isShutdown ? double.Parse(Option("drain", "5"), CultureInfo.InvariantCulture) : Ensemble.Drain),
 };
 Console.WriteLine("Starting the application …");
 await ensemble.StartAsync(sink.Port);
@@ -61,7 +61,7 @@ Task[] load =
     .. Enumerable.Range(0, people).Select(number => new Person(number, seed, caller, sink, history, stop.Token).LiveAsync()),
     .. Enumerable.Range(0, 4).Select(number => new Pest(number / 2, number % 2, caller, stop.Token).AskAsync()),
 ];
-var soak = new Soak();
+var soak = new Soak(["api", "api2", "worker", "worker2"], Processes.Holding);
 var rage = isCalm ? Task.CompletedTask : nemesis.RageAsync();
 await ProgressAsync();
 await Task.WhenAll([rage, .. load]);

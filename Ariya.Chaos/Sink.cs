@@ -16,10 +16,11 @@ internal enum RelayTrouble
 /// <param name="At">When its content was complete.</param>
 /// <param name="MessageId">Left part of the Message-ID.</param>
 /// <param name="Recipient">From the dialogue.</param>
+/// <param name="Worker">Who handed it over: each worker has a sender of its own.</param>
 /// <param name="Page">The page that its link opens; null without a link.</param>
 /// <param name="Token">Of the link.</param>
 /// <param name="IsAnswered">False: the relay hung up instead of its 250.</param>
-internal sealed record Copy(double At, Guid MessageId, string Recipient, string? Page, string? Token, bool IsAnswered);
+internal sealed record Copy(double At, Guid MessageId, string Recipient, string Worker, string? Page, string? Token, bool IsAnswered);
 
 /// <summary>Where all mail ends: a relay on one port for the whole run, and every copy that it took.</summary>
 internal sealed partial class Sink : IAsyncDisposable
@@ -147,7 +148,7 @@ internal sealed partial class Sink : IAsyncDisposable
             {
                 var link = LinkPattern().Match(mail.Content.Replace("=\r\n", "", StringComparison.Ordinal));
                 var id = Guid.ParseExact(MessageIdPattern().Match(mail.Content).Groups[1].Value, "N");
-                var copy = new Copy(_history.Now, id, mail.Recipient, link.Success ? link.Groups[1].Value : null,
+                var copy = new Copy(_history.Now, id, mail.Recipient, mail.From.Split('@')[0], link.Success ? link.Groups[1].Value : null,
                     link.Success ? link.Groups[2].Value : null, mail.Reply.StartsWith('2'));
                 _copies.Add(copy);
                 if (!_byRecipient.TryGetValue(mail.Recipient, out var copies))

@@ -1,20 +1,17 @@
-using System.Globalization;
-
 namespace Ariya.Chaos;
 
-/// <summary>Whether what processes hold grows while nothing is broken: their memory and their open files, early and late.</summary>
-internal sealed class Soak
-{
-    private static readonly string[] s_watched = ["api", "api2", "worker", "worker2"];
-    private readonly List<Dictionary<string, (double Megabytes, int Files)>> _looks = [];
+/// <summary>What a process holds.</summary>
+internal readonly record struct Holdings(double Megabytes, int Files);
 
-    public void Look() => _looks.Add(s_watched.ToDictionary(name => name, name =>
-    {
-        var folder = $"/proc/{Processes.Of(name)}";
-        // The second number of statm: pages in memory.
-        var pages = long.Parse(File.ReadAllText($"{folder}/statm").Split(' ')[1], CultureInfo.InvariantCulture);
-        return (pages * Environment.SystemPageSize / 1024.0 / 1024.0, Directory.GetFileSystemEntries($"{folder}/fd").Length);
-    }));
+/// <summary>Whether what processes hold grows while nothing is broken: their memory and their open files, early and late.</summary>
+/// <param name="watched">Their names.</param>
+/// <param name="look">What one of them holds now.</param>
+[Judges("P64")]
+internal sealed class Soak(IReadOnlyList<string> watched, Func<string, Holdings> look)
+{
+    private readonly List<Dictionary<string, Holdings>> _looks = [];
+
+    public void Look() => _looks.Add(watched.ToDictionary(name => name, look));
 
     /// <summary>The second quarter beside the last: the first is warming up.</summary>
     public void AddTo(Verdict verdict)
@@ -26,18 +23,18 @@ internal sealed class Soak
             return;
         }
 
-        foreach (var name in s_watched)
+        foreach (var name in watched)
         {
-            var (early, late) = (_looks[quarter..(2 * quarter)], _looks[^quarter..]);
-            if (late.Average(look => look[name].Megabytes) > (early.Average(look => look[name].Megabytes) * 1.2) + 20
-                || late.Average(look => look[name].Files) > early.Average(look => look[name].Files) + 20)
+            var (early, late) = (Average(_looks[quarter..(2 * quarter)], name), Average(_looks[^quarter..], name));
+            if (late.Megabytes > (early.Megabytes * 1.2) + 20 || late.Files > early.Files + 20)
             {
                 verdict.Violate($"what {name} holds grows");
             }
 
-            var (megabytes, files) = (early.Average(look => look[name].Megabytes), early.Average(look => look[name].Files));
-            verdict.Figure(
-                $"  {name,-8} {megabytes:0} then {late.Average(look => look[name].Megabytes):0} MB, {files:0} then {late.Average(look => look[name].Files):0} open files");
+            verdict.Figure($"  {name,-8} {early.Megabytes:0} then {late.Megabytes:0} MB, {early.Files:0} then {late.Files:0} open files");
         }
     }
+
+    private static (double Megabytes, double Files) Average(List<Dictionary<string, Holdings>> looks, string name) =>
+        (looks.Average(held => held[name].Megabytes), looks.Average(held => held[name].Files));
 }
