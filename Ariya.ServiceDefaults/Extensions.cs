@@ -15,8 +15,8 @@ public static class Extensions
     private const string LiveTag = "live";
     // The name under which the Redis client registers its check; keyed clients append "_" and their key.
     private const string RedisCheck = "StackExchange.Redis";
-    // A probe has an answer within a second even when a dependency hangs.
-    private static readonly TimeSpan s_checkTimeout = TimeSpan.FromMilliseconds(900);
+    // A probe has an answer within a second even when a dependency hangs; what is left of it is for a busy machine.
+    private static readonly TimeSpan s_checkTimeout = TimeSpan.FromMilliseconds(700);
 
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {

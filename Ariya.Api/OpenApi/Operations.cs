@@ -97,6 +97,7 @@ internal static class Operations
         },
         [nameof(Logout)] = new()
         {
+            Success = (204, null),
             Examples = [("token", new LogoutRequest(RefreshToken))],
         },
         [nameof(ForgotPassword)] = new()
