@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -103,16 +105,44 @@ public sealed class BadInputTests(ApiHost api) : IClassFixture<ApiHost>
     [MemberData(nameof(Broken))]
     public async Task ABrokenBodyIsRefusedAndTheConnectionGoesOn(byte[] body)
     {
+        var (connections, isTooLarge) = (0, body.Length > 64 * 1024);
+        using var client = new HttpClient(new SocketsHttpHandler
+        {
+            ConnectCallback = async (context, cancellationToken) =>
+            {
+                connections++;
+                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+        }) { BaseAddress = Address() };
+        var fastest = TimeSpan.MaxValue;
+        // What others do on this machine meanwhile is not its time, nor is what is compiled at the first.
+        for (var n = 0; n < 5; n++)
+        {
+            using var content = new ByteArrayContent(body);
+            content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/auth/register") { Content = content };
+            request.Headers.ExpectContinue = isTooLarge;
+            var started = Stopwatch.GetTimestamp();
+            using var answer = await client.SendAsync(request);
+            var took = Stopwatch.GetElapsedTime(started);
+            fastest = took < fastest ? took : fastest;
+            Assert.Contains(answer.StatusCode, new[] { HttpStatusCode.BadRequest, HttpStatusCode.RequestEntityTooLarge });
+            Assert.Equal("application/problem+json", answer.Content.Headers.ContentType?.MediaType);
+            using var next = await client.GetAsync(new Uri("/alive", UriKind.Relative));
+            Assert.Equal(HttpStatusCode.OK, next.StatusCode);
+        }
+
+        Assert.InRange(fastest, TimeSpan.Zero, TimeSpan.FromMilliseconds(200));
+        // What is too large is not read to its end, so that its connection ends.
+        Assert.True(connections == 1 || isTooLarge, $"{connections} connections");
+    }
+
+    private Uri Address()
+    {
         using var client = api.CreateClient();
-        using var content = new ByteArrayContent(body);
-        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/auth/register") { Content = content };
-        request.Headers.ExpectContinue = body.Length > 64 * 1024;
-        using var answer = await client.SendAsync(request);
-        Assert.Contains(answer.StatusCode, new[] { HttpStatusCode.BadRequest, HttpStatusCode.RequestEntityTooLarge });
-        Assert.Equal("application/problem+json", answer.Content.Headers.ContentType?.MediaType);
-        using var next = await client.GetAsync(new Uri("/alive", UriKind.Relative));
-        Assert.Equal(HttpStatusCode.OK, next.StatusCode);
+        return client.BaseAddress!;
     }
 
     private static string Replace(JsonObject body, string member, string? json)

@@ -1,6 +1,9 @@
+using System.Buffers.Text;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Security.Cryptography;
 using Ariya.Data.Passwords;
+using Ariya.Data.Tokens;
 using Ariya.Tests.Contract;
 using Ariya.Tests.Distributed;
 using Ariya.Tests.Mail.Outbox;
@@ -90,6 +93,22 @@ internal sealed class Room(TemplatePostgres server, string database, string pass
             values ($1, $2, $2, 'Grace', 'Hopper', $3, now() - interval '1 hour')
             """, Guid.CreateVersion7(), email, passwordHash);
         return email;
+    }
+
+    /// <summary>A link for a new password, as the worker mints it an hour before it ends; its token.</summary>
+    public async Task<string> AddResetLinkAsync(string email)
+    {
+        var token = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
+        await SqlAsync("update accounts set password_changed_at = now() - interval '1 hour' where email_canonical = $1", email);
+        await SqlAsync(
+            """
+            with m as (
+              insert into outbox_messages (id, mail_id, kind, recipient, state, deliver_before, salt)
+              values (gen_random_uuid(), gen_random_uuid(), 'mail.password-reset.v1', $1, 'sent', now(), '\x00') returning id)
+            insert into one_time_tokens (message_id, purpose, subject_id, address, token_hash, salt, key_id, expires_at)
+            select m.id, $2, a.id, $1, $3, '\x00', 'key', now() + interval '1 hour' from m, accounts a where a.email_canonical = $1
+            """, email, OneTimeToken.ResetPassword, OneTimeTokenKeys.Hash(token)!);
+        return token;
     }
 
     public async Task<int> SqlAsync(string sql, params object[] parameters)

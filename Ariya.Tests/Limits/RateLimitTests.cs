@@ -1,12 +1,16 @@
 using System.Buffers.Text;
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using Ariya.Api.Limits;
 using Ariya.Api.Passwords;
 using Ariya.Data.Tokens;
 using Ariya.Tests.Degraded;
 using Ariya.Tests.Distributed;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Ariya.Tests.Limits;
@@ -51,7 +55,7 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
         {
             using var admitted = await one.LoginAsync(email, "203.0.113.8", "not the sentence at all");
             Assert.Equal(HttpStatusCode.Unauthorized, admitted.StatusCode);
-            Assert.Contains($"\"auth\";r={n};t=", admitted.Header("RateLimit"), StringComparison.Ordinal);
+            Assert.Equal(n, LimitFields.Of(admitted).Left["auth"].Left);
             Assert.Equal(("5", $"{n}"), (admitted.Header("X-RateLimit-Limit"), admitted.Header("X-RateLimit-Remaining")));
         }
 
@@ -59,16 +63,20 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
         Assert.Equal("rate_limited", await Person.CodeAsync(refused, HttpStatusCode.TooManyRequests));
         var problem = JsonNode.Parse(await refused.Content.ReadAsStringAsync())!;
         Assert.Equal(["auth"], problem["violated-policies"]!.AsArray().Select(policy => (string?)policy));
+        var fields = LimitFields.Of(refused);
         Assert.Equal(
-            "\"auth\";q=5;w=900, \"auth-total\";q=300;w=900, \"network\";q=100;w=900, \"network-day\";q=500;w=86400, \"wide-network\";q=1000;w=900, \"wide-network-day\";q=5000;w=86400",
-            refused.Header("RateLimit-Policy"));
+            [
+                ("auth", (5, 900)), ("auth-total", (300, 900)), ("network", (100, 900)), ("network-day", (500, 86400)), ("wide-network", (1000, 900)),
+                ("wide-network-day", (5000, 86400)),
+            ],
+            fields.Policies.Select(policy => (policy.Key, policy.Value)));
         var retryAfter = refused.Headers.RetryAfter!.Delta!.Value;
         Assert.InRange(retryAfter, TimeSpan.FromSeconds(880), TimeSpan.FromSeconds(901));
-        Assert.Contains($"\"auth\";r=0;t={retryAfter.TotalSeconds}", refused.Header("RateLimit"), StringComparison.Ordinal);
+        Assert.Equal((0, (long)retryAfter.TotalSeconds), fields.Left["auth"]);
         var reset = DateTimeOffset.FromUnixTimeSeconds(long.Parse(refused.Header("X-RateLimit-Reset"), CultureInfo.InvariantCulture));
         Assert.InRange(reset - TimeProvider.System.GetUtcNow(), TimeSpan.FromSeconds(870), TimeSpan.FromSeconds(902));
         // What neighbours do in a wider network, and what others do at an address, is nobody's to read.
-        Assert.DoesNotContain("wide", refused.Header("RateLimit"), StringComparison.Ordinal);
+        Assert.Equal(["auth", "auth-total", "network", "network-day"], fields.Left.Keys);
     }
 
     [Fact]
@@ -85,11 +93,11 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
         using var success = await other.LoginAsync(email, "203.0.113.9");
         Assert.Equal(HttpStatusCode.OK, success.StatusCode);
         using var again = await one.LoginAsync(email, "203.0.113.9", "not the sentence at all");
-        Assert.Contains("\"auth\";r=4;", again.Header("RateLimit"), StringComparison.Ordinal);
+        Assert.Equal(4, LimitFields.Of(again).Left["auth"].Left);
         // Eight failures before and one now: the success gave its own permit back and no other.
-        Assert.Contains("\"network\";r=91;", again.Header("RateLimit"), StringComparison.Ordinal);
+        Assert.Equal(91, LimitFields.Of(again).Left["network"].Left);
         using var ofSomebody = await one.LoginAsync(somebody, "203.0.113.9", "not the sentence at all");
-        Assert.Contains("\"auth\";r=0;", ofSomebody.Header("RateLimit"), StringComparison.Ordinal);
+        Assert.Equal(0, LimitFields.Of(ofSomebody).Left["auth"].Left);
     }
 
     [Fact]
@@ -163,7 +171,7 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
             Assert.Equal(5, answers.Count(answer => answer.StatusCode == HttpStatusCode.Accepted));
             var refused = answers.First(answer => answer.StatusCode == HttpStatusCode.TooManyRequests);
             Assert.Contains("\"violated-policies\":[\"address\"]", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-            Assert.DoesNotContain("address", refused.Header("RateLimit"), StringComparison.Ordinal);
+            Assert.Equal(["mail"], LimitFields.Of(refused).Left.Keys);
             Assert.Equal(5, await _room.ScalarAsync<long>("select count(*) from outbox_messages where recipient = $1", email));
         }
 
@@ -184,11 +192,11 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
         Assert.All(answers, answer =>
         {
             Assert.InRange((int)answer.StatusCode, 400, 415);
-            Assert.Equal("\"mail\";r=10;t=0", answer.Header("RateLimit"));
+            Assert.Equal([("mail", (10, 0))], LimitFields.Of(answer).Left.Select(left => (left.Key, left.Value)));
         });
         using var anonymous = await one.CallAsync(HttpMethod.Get, "/api/v1/account", from: "203.0.113.30");
         Assert.Equal(HttpStatusCode.Unauthorized, anonymous.StatusCode);
-        Assert.Equal("\"api\";q=100;w=3600", anonymous.Header("RateLimit-Policy"));
+        Assert.Equal([("api", (100, 3600))], LimitFields.Of(anonymous).Policies.Select(policy => (policy.Key, policy.Value)));
         using var notLimited = await one.GetAsync(new Uri("/api/health", UriKind.Relative));
         Assert.Equal("", notLimited.Header("RateLimit-Policy"));
     }
@@ -255,10 +263,17 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
         using var account = await one.CallAsync(HttpMethod.Get, "/api/v1/account", from: "203.0.113.60", token: tokens.Access);
         using var refresh = await one.CallAsync(HttpMethod.Post, "/api/v1/auth/refresh", new { refreshToken = tokens.Refresh }, "203.0.113.60");
         using var forgot = await one.ForgotAsync(email, "203.0.113.60");
-        using var reset = await one.CallAsync(
-            HttpMethod.Post, "/api/v1/auth/reset-password", new { token = new string('A', 43), password = "another sentence nobody types" }, "203.0.113.60");
-        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.OK, HttpStatusCode.Accepted, HttpStatusCode.BadRequest),
-            (account.StatusCode, refresh.StatusCode, forgot.StatusCode, reset.StatusCode));
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.OK, HttpStatusCode.Accepted), (account.StatusCode, refresh.StatusCode, forgot.StatusCode));
+
+        // A reset with a link that is none, and with the one that was mailed.
+        const string NewPassword = "another sentence nobody types";
+        var token = await _room.AddResetLinkAsync(email);
+        Task<HttpResponseMessage> ResetAsync(string link) =>
+            one.CallAsync(HttpMethod.Post, "/api/v1/auth/reset-password", new { token = link, password = NewPassword }, "203.0.113.60");
+        Assert.Equal("token_invalid", await Person.CodeAsync(await ResetAsync(new string('A', 43)), HttpStatusCode.BadRequest));
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await one.LoginAsync(email, "203.0.113.60")).StatusCode);
+        Assert.Equal(HttpStatusCode.NoContent, (await ResetAsync(token)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await one.LoginAsync(email, "203.0.113.61", NewPassword)).StatusCode);
     }
 
     [Fact]
@@ -321,17 +336,25 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
         await _room.SqlAsync("drop view avatars");
         await _room.SqlAsync("alter table gone rename to avatars");
         using var after = await one.CallAsync(HttpMethod.Get, "/api/v1/account/avatar", token: token);
-        Assert.Contains("\"api\";r=99;", after.Header("RateLimit"), StringComparison.Ordinal);
+        Assert.Equal(99, LimitFields.Of(after).Left["api"].Left);
     }
 
     [Fact]
     [Trait("Promise", "P33")]
-    public async Task EveryLimitedRouteCountsWhatItDoes()
+    public async Task EveryLimitedRouteAdmitsItsPermitsAndNotOneMore()
     {
-        var (one, _) = await PairAsync(server.Redis);
+        Dictionary<string, (int Permits, int Window)> limits = new()
+        {
+            ["auth"] = (2, 900), ["mail"] = (3, 60), ["refresh"] = (4, 300), ["api"] = (5, 3600), ["upload"] = (6, 3600),
+        };
+        var host = _room.StartApi(server.Redis.ConnectionString,
+            ("RateLimits:AuthPermits", "2"), ("RateLimits:MailPermits", "3"), ("RateLimits:RefreshPermits", "4"), ("RateLimits:ApiPermits", "5"), ("RateLimits:UploadPermits", "6"));
+        var api = host.CreateClient();
+        await Degraded.Conditions.UntilRedisAsync(api, "healthy");
         var email = await _room.AddAccountAsync();
-        var token = await SignInAsync(one, email);
+        var token = await SignInAsync(api, email);
         var unknown = new string('A', 43);
+        var called = new HashSet<string>();
         foreach (var (method, path, body, policy) in new (HttpMethod, string, object?, string)[]
         {
             (HttpMethod.Post, "auth/register", new { email = "a@example.com", password = ServerRoom.Password, firstName = "Ada", lastName = "L" }, "mail"),
@@ -351,19 +374,79 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
             (HttpMethod.Delete, "account/avatar", null, "api"),
             (HttpMethod.Get, "account/sessions", null, "api"),
             (HttpMethod.Delete, "account/sessions", null, "api"),
-            (HttpMethod.Delete, $"account/sessions/{Guid.CreateVersion7()}", null, "api"),
+            (HttpMethod.Delete, "account/sessions/{id:guid}", null, "api"),
         })
         {
-            async Task<int> LeftAsync()
+            called.Add($"{method} /api/v1/{path}");
+            var (permits, window) = limits[policy];
+            for (var left = permits - 1; left >= -1; left--)
             {
-                using var answer = await one.CallAsync(method, $"/api/v1/{path}", body, "203.0.113.77", token);
-                var of = answer.Header("RateLimit").Split(", ").Single(item => item.StartsWith($"\"{policy}\"", StringComparison.Ordinal));
-                return int.Parse(of.Split(";r=")[1].Split(';')[0], CultureInfo.InvariantCulture);
+                using var answer = await api.CallAsync(
+                    method, $"/api/v1/{path.Replace("{id:guid}", $"{Guid.CreateVersion7()}", StringComparison.Ordinal)}", body, "203.0.113.77", token);
+                var fields = LimitFields.Of(answer);
+                Assert.Equal((permits, window), fields.Policies[policy]);
+                Assert.True(Math.Max(left, 0) == fields.Left[policy].Left, $"{method} {path}: {left} should be left, it says {fields.Left[policy]}");
+                Assert.True(left < 0 == (answer.StatusCode == HttpStatusCode.TooManyRequests), $"{method} {path}: {answer.StatusCode} with {left} left");
+                if (left < 0)
+                {
+                    await AssertRefusedAsync(answer, policy);
+                    Assert.Equal(fields.Left[policy].Wait, answer.Headers.RetryAfter!.Delta!.Value.TotalSeconds);
+                }
+            }
+        }
+
+        var limited = host.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(endpoint => endpoint.Metadata.GetMetadata<Limited>() is not null)
+            .Select(endpoint => $"{endpoint.Metadata.GetRequiredMetadata<IHttpMethodMetadata>().HttpMethods[0]} {endpoint.RoutePattern.RawText!.TrimEnd('/')}");
+        Assert.Equal(limited.Order(), called.Order());
+    }
+
+    [Fact]
+    [Trait("Promise", "P33")]
+    public async Task TheLimitsOfNetworksAndAddressesAdmitTheirPermitsAndNotOneMore()
+    {
+        var quarter = StartApi(("RateLimits:AuthTotalPermits", "4"), ("RateLimits:NetworkPermits", "7"), ("RateLimits:WideNetworkFactor", "2"), ("RateLimits:AddressPermits", "2"));
+        var day = StartApi(("RateLimits:NetworkPermits", "0"), ("RateLimits:NetworkDayPermits", "3"), ("RateLimits:WideNetworkFactor", "2"));
+        await Degraded.Conditions.UntilRedisAsync(quarter, "healthy");
+        await Degraded.Conditions.UntilRedisAsync(day, "healthy");
+        var email = await _room.AddAccountAsync();
+        var links = 0;
+        Task<HttpResponseMessage> Guess(HttpClient api, string from) => api.CallAsync(HttpMethod.Post, "/api/v1/auth/reset-password",
+            new { token = Base64Url.EncodeToString(SHA256.HashData(BitConverter.GetBytes(++links))), password = "another sentence nobody types" }, from);
+
+        await AdmitsAsync("auth-total", 4, 900, isShown: true, _ => quarter.LoginAsync(email, "203.0.113.101"));
+        await AdmitsAsync("network", 7, 900, isShown: true, _ => Guess(quarter, "198.51.100.1"));
+        // Seven of the network's fourteen are used.
+        await AdmitsAsync("wide-network", 7, 900, isShown: false, n => Guess(quarter, n < 7 ? "198.51.100.2" : "198.51.100.3"));
+        await AdmitsAsync("network-day", 3, 86400, isShown: true, _ => Guess(day, "198.51.101.1"));
+        await AdmitsAsync("wide-network-day", 3, 86400, isShown: false, n => Guess(day, n < 3 ? "198.51.101.2" : "198.51.101.3"));
+        await AdmitsAsync("address", 2, 3600, isShown: false, n => quarter.ForgotAsync(email, $"192.0.{n}.1"));
+
+        HttpClient StartApi(params (string, string)[] settings) => _room.StartApi(server.Redis.ConnectionString, settings).CreateClient();
+
+        async Task AdmitsAsync(string policy, int permits, int window, bool isShown, Func<int, Task<HttpResponseMessage>> request)
+        {
+            for (var n = 0; n < permits; n++)
+            {
+                using var admitted = await request(n);
+                Assert.True(admitted.StatusCode != HttpStatusCode.TooManyRequests, $"{policy} refuses number {n + 1} of {permits}");
+                Assert.Equal(window, LimitFields.Of(admitted).Policies[policy].Window);
             }
 
-            var first = await LeftAsync();
-            Assert.True(first - 1 == await LeftAsync(), $"{method} {path} is not counted");
+            using var refused = await request(permits);
+            await AssertRefusedAsync(refused, policy);
+            var (fields, wait) = (LimitFields.Of(refused), refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds);
+            Assert.Equal(isShown, fields.Left.ContainsKey(policy));
+            // Of what others may have used up not even the second is told.
+            Assert.Equal(isShown ? fields.Left[policy].Wait : window, wait);
         }
+    }
+
+    private static async Task AssertRefusedAsync(HttpResponseMessage answer, string policy)
+    {
+        Assert.Equal("rate_limited", await Person.CodeAsync(answer, HttpStatusCode.TooManyRequests));
+        Assert.Equal([policy], JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["violated-policies"]!.AsArray().Select(name => (string?)name));
+        Assert.InRange(answer.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
     }
 
     [Theory]
@@ -376,7 +459,7 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
         (string, string)[] settings = [("RateLimits:AddressPermits", $"{Permits}"), ("RateLimits:MailPermits", "0"), ("Redis:Patience", "00:00:00.100")];
         HttpClient[] instances = [_room.StartApi(redis.ConnectionString, settings).CreateClient(), _room.StartApi(redis.ConnectionString, settings).CreateClient()];
         using var end = new CancellationTokenSource();
-        var statuses = new System.Collections.Concurrent.ConcurrentQueue<HttpStatusCode>();
+        var statuses = new ConcurrentQueue<HttpStatusCode>();
         var load = Enumerable.Range(0, 8).Select(async n =>
         {
             while (!end.IsCancellationRequested)
@@ -413,6 +496,45 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
             return together.Count(answer => answer.StatusCode == HttpStatusCode.Accepted) == Permits ? "" : null;
         });
         Assert.Equal([HttpStatusCode.Accepted, HttpStatusCode.TooManyRequests], counts.Keys.Order());
+    }
+
+    [Fact]
+    [Trait("Promise", "P37")]
+    public async Task TheMetricSaysThatRedisIsAwayAndThatItIsBack()
+    {
+        await using var redis = await RedisServer.StartAsync(RedisServer.Garnet);
+        var host = _room.StartApi(redis.ConnectionString, ("RateLimits:MailPermits", "0"), ("RateLimits:AddressPermits", "1000000"));
+        var api = host.CreateClient();
+        await Degraded.Conditions.UntilRedisAsync(api, "healthy");
+        var counted = new ConcurrentDictionary<string, long>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, all) =>
+            {
+                if (instrument.Name == "ariya.limits.requests" && instrument.Meter.Scope == host.Services.GetRequiredService<IMeterFactory>())
+                {
+                    all.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, value, tags, _) => counted.AddOrUpdate((string)tags[0].Value!, value, (_, before) => before + value));
+        listener.Start();
+        async Task<string> WhereAsync()
+        {
+            counted.Clear();
+            using var answer = await api.ForgotAsync("ada@example.com");
+            Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+            var (where, requests) = Assert.Single(counted);
+            Assert.Equal(1, requests);
+            return where;
+        }
+
+        Assert.Equal("redis", await WhereAsync());
+        await redis.KillAsync();
+        Assert.Equal("process", await WhereAsync());
+        await redis.StartAsync();
+        await Wait.UntilAsync("a request that is counted in Redis", TimeSpan.FromSeconds(10), async () => await WhereAsync() == "redis" ? "" : null);
+        Assert.Equal("redis", await WhereAsync());
     }
 
     /// <summary>Two instances that have connected to Redis, as after their first second.</summary>

@@ -42,17 +42,20 @@ public sealed class HealthEndpointTests
 
     [Fact]
     [Trait("Promise", "P61")]
-    public async Task AHangingDatabaseIsReportedWithoutWaitingForIt()
+    public async Task NoProbeTakesASecondThoughTheDatabaseHangs()
     {
         using var server = WebHost.StartSilentServer();
         await using var host = await StartAsync(builder => AddDatabase(builder, WebHost.PortOf(server)));
+        using var first = await host.Client.GetAsync("/alive");
 
-        var started = Stopwatch.GetTimestamp();
-        using var ready = await host.Client.GetAsync("/health");
-
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
         // The driver's own time-out is 15 s.
-        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(5));
+        foreach (var (path, status) in new[] { ("/health", HttpStatusCode.ServiceUnavailable), ("/alive", HttpStatusCode.OK), ("/health", HttpStatusCode.ServiceUnavailable) })
+        {
+            var started = Stopwatch.GetTimestamp();
+            using var answer = await host.Client.GetAsync(path);
+            Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(1));
+            Assert.Equal(status, answer.StatusCode);
+        }
     }
 
     [Fact]

@@ -25,7 +25,10 @@ internal static class SmallHost
             case "mail-host":
                 RunMailHost(args[1..]);
                 return;
-            case TrustingProcess.Command:
+            case TrustingProcess.OutboxCommand:
+                await TrustingProcess.RunOutboxAsync(int.Parse(args[1], CultureInfo.InvariantCulture), args[2]);
+                return;
+            case TrustingProcess.SendCommand:
                 await TrustingProcess.RunAsync(int.Parse(args[1], CultureInfo.InvariantCulture), Enum.Parse<SmtpSecurity>(args[2]), bool.Parse(args[3]));
                 return;
         }

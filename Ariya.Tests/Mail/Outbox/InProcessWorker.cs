@@ -33,6 +33,7 @@ internal sealed class WorkerSettings
     public TimeSpan SettleAfter { get; set; } = TimeSpan.FromMilliseconds(50);
     public TimeSpan SlowAfter { get; set; } = TimeSpan.FromSeconds(3);
     public int Connections { get; set; } = 4;
+    public SmtpSecurity Security { get; set; } = SmtpSecurity.None;
     public string TimeZone { get; set; } = "UTC";
     public TimeProvider Clock { get; set; } = TimeProvider.System;
 }
@@ -65,7 +66,14 @@ internal sealed class InProcessWorker : IAsyncDisposable
         builder.Services.AddSingleton<CleanupSchedule>();
         builder.Services.AddHostedService<SigningKeyMaintenance>();
         builder.Services.AddSingleton<Func<IMailTransport>>(() => new SmtpTransport(
-            SmtpSettings.Read(builder.Configuration)! with { CommandTimeout = settings.Patience, AcceptanceTimeout = settings.Patience },
+            SmtpSettings.Read(builder.Configuration)! with
+            {
+                // The name on the certificates of the tests.
+                Host = "localhost",
+                Security = settings.Security,
+                CommandTimeout = settings.Patience,
+                AcceptanceTimeout = settings.Patience,
+            },
             settings.Clock));
         builder.Services.AddSingleton<Func<double>>(() => 0.5);
         builder.Services.AddSingleton(Options.Create(new OutboxOptions

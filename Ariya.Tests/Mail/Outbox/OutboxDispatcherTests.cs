@@ -158,6 +158,28 @@ public sealed class OutboxDispatcherTests(MailPostgres postgres) : OutboxRoom(po
         }
     }
 
+    [Theory]
+    [Trait("Promise", "P56")]
+    [InlineData("CONNECT")]
+    [InlineData("MAIL")]
+    [InlineData("DATA")]
+    public async Task ARelayThatSaysNothingIsLeftAndItsMailsGoOverOtherConnections(string verb)
+    {
+        const int Mails = 20;
+        await WelcomesAsync(Mails);
+        var silences = 0;
+        Relay.Script = new RelayScript { On = moment => moment.Verb == verb && Interlocked.Increment(ref silences) <= 2 ? RelayReply.Silence : null };
+        var worker = Worker(settings => settings.Patience = TimeSpan.FromSeconds(1));
+        await worker.StartAsync();
+        await Wait.UntilAsync("every mail", TimeSpan.FromSeconds(60), async () =>
+        {
+            await SqlAsync("update outbox_messages set due_at = clock_timestamp() where state = 'retry'");
+            return await ScalarAsync<long>("select count(*) from outbox_messages where state = 'sent'") == Mails ? "" : null;
+        });
+        Assert.True(silences >= 2);
+        Assert.Equal(Mails, Relay.Accepted.Select(mail => mail.Recipient).Distinct().Count());
+    }
+
     [Fact]
     [Trait("Promise", "P60")]
     public async Task AStopMidBatchWritesDownWhatWasTakenAndGivesTheRestBack()
