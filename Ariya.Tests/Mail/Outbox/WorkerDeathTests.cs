@@ -118,7 +118,8 @@ public sealed class WorkerDeathTests(MailPostgres postgres, ITestOutputHelper ou
         Relay.Script = new() { On = moment => moment.Verb != "." ? null : Interlocked.Increment(ref contents) <= 3 ? "250 2.0.0 taken" : RelayReply.Silence };
         await using var withoutBoth = WorkerProcess.Start(settings.ConnectionString, Relay.Port, patient, ("Outbox__BatchSize", "5"));
         var held = await Wait.UntilAsync("a worker that holds all it may", s_limit, async () =>
-            await ScalarAsync<Guid[]>("select coalesce(array_agg(id), '{}') from outbox_messages where state = 'leased'") is { Length: 10 } ids ? ids : null);
+            await ScalarAsync<long>("select count(*) from outbox_messages where state = 'sent'") == 3
+            && await ScalarAsync<Guid[]>("select coalesce(array_agg(id), '{}') from outbox_messages where state = 'leased'") is { Length: 10 } ids ? ids : null);
         await using var withoutRelay = WorkerProcess.Start(Connection, Relay.Port, patient);
         await Wait.UntilAsync("another that holds some", s_limit, async () =>
             await ScalarAsync<long>("select count(*) from outbox_messages where state = 'leased' and id <> all($1)", held) > 0 ? "it does" : null);
