@@ -75,10 +75,10 @@ public sealed class CleanupScheduleTests(MailPostgres postgres) : OutboxRoom(pos
     }
 
     [Theory]
-    [InlineData("Cleanup__Schedule", "every night", "Cleanup:Schedule must be a crontab line of five fields")]
-    [InlineData("Cleanup__Schedule", "0 0 2 * * *", "Cleanup:Schedule must be a crontab line of five fields")]
-    [InlineData("Cleanup__TimeZone", "Middle/Earth", "Cleanup:TimeZone must be UTC or the name of a time zone")]
-    [InlineData("Retention__SentMail", "00:00:01", "SentMail must be between")]
+    [InlineData("Cleanup__Schedule", "every night", "Cleanup__Schedule must be a crontab line of five fields")]
+    [InlineData("Cleanup__Schedule", "0 0 2 * * *", "Cleanup__Schedule must be a crontab line of five fields")]
+    [InlineData("Cleanup__TimeZone", "Middle/Earth", "Cleanup__TimeZone must be UTC or the name of a time zone")]
+    [InlineData("Retention__SentMail", "00:00:01", "Retention__SentMail must be between")]
     public async Task AWrongSettingIsSaidByName(string name, string value, string words)
     {
         await using var command = await WorkerProcess.CommandAsync(Connection, ["cleanup"], null, (name, value));
