@@ -16,6 +16,7 @@ public sealed class SqlText
 {
     private readonly StringBuilder _text;
     private readonly List<(object Value, NpgsqlDbType? Type)> _values;
+    private readonly List<Range> _places = [];
 
     public SqlText(int literalLength, int formattedCount)
     {
@@ -27,16 +28,46 @@ public sealed class SqlText
 
     public void AppendLiteral(string literal) => _text.Append(literal);
 
+    /// <summary>
+    /// A value, or a piece of SQL with values of its own, such as one of several conditions. Told apart by the type of what is given: an overload would take
+    /// a string that is put together within the braces for SQL.
+    /// </summary>
     public void AppendFormatted<T>(T value)
     {
-        _values.Add(value is null ? (DBNull.Value, TypeOfNull(typeof(T))) : (value, null));
-        _text.Append('$').Append(_values.Count);
+        if (value is SqlText piece)
+        {
+            AppendPiece(piece);
+            return;
+        }
+
+        Add(value is null ? (DBNull.Value, TypeOfNull(typeof(T))) : (value, null));
     }
 
     /// <summary>New ones every time: a parameter belongs to one command, and a statement may be sent again.</summary>
     internal NpgsqlParameter[] NewParameters() => [.. _values.Select(value => value.Type is { } type
         ? new NpgsqlParameter { Value = value.Value, NpgsqlDbType = type }
         : new NpgsqlParameter { Value = value.Value })];
+
+    private void AppendPiece(SqlText piece)
+    {
+        var from = 0;
+        foreach (var (index, place) in piece._places.Index())
+        {
+            _text.Append(piece._text, from, place.Start.Value - from);
+            Add(piece._values[index]);
+            from = place.End.Value;
+        }
+
+        _text.Append(piece._text, from, piece._text.Length - from);
+    }
+
+    private void Add((object Value, NpgsqlDbType? Type) value)
+    {
+        _values.Add(value);
+        var start = _text.Length;
+        _text.Append('$').Append(_values.Count);
+        _places.Add(start.._text.Length);
+    }
 
     // A null without a type keeps a statement from being prepared, and makes it another statement than the one with a value.
     private static NpgsqlDbType TypeOfNull(Type type) => (Nullable.GetUnderlyingType(type) ?? type) switch
@@ -46,6 +77,7 @@ public sealed class SqlText
         var known when known == typeof(int) => NpgsqlDbType.Integer,
         var known when known == typeof(byte[]) => NpgsqlDbType.Bytea,
         var known when known == typeof(TimeSpan) => NpgsqlDbType.Interval,
+        var known when known == typeof(DateTimeOffset) => NpgsqlDbType.TimestampTz,
         var other => throw new NotSupportedException($"Say here which type of the database a null {other.Name} has."),
     };
 }

@@ -52,6 +52,20 @@ public static class AuditKinds
     public const string ProfileChanged = "account.profile_changed";
     public const string AvatarChanged = "account.avatar_changed";
     public const string AvatarRemoved = "account.avatar_removed";
+    public const string AdminGranted = "admin.granted";
+    public const string AdminRevoked = "admin.revoked";
+    public const string AccountsSearched = "admin.accounts_searched";
+    public const string AccountRead = "admin.account_read";
+    public const string ObstaclesRead = "admin.obstacles_read";
+    public const string AccountDisabled = "admin.account_disabled";
+    public const string AccountEnabled = "admin.account_enabled";
+    public const string AccountSessionsEnded = "admin.sessions_ended";
+    public const string MailSearched = "admin.mail_searched";
+    public const string MailRead = "admin.mail_read";
+    public const string MailRequeued = "admin.mail_requeued";
+    public const string MailCancelled = "admin.mail_cancelled";
+    public const string AuditRead = "admin.audit_read";
+    public const string CleanupRequested = "admin.cleanup_requested";
     public const string Restored = "deployment.restored";
     public const string KeysRotated = "deployment.keys_rotated";
 }
@@ -62,6 +76,7 @@ internal sealed class AuditEventConfiguration : IEntityTypeConfiguration<AuditEv
     {
         builder.Property(audit => audit.At).HasDefaultValueSql("clock_timestamp()");
         builder.HasIndex(audit => new { audit.AccountId, audit.At });
+        builder.HasIndex(audit => new { audit.Kind, audit.At, audit.Id });
         // The order in which the chain of seals goes over them.
         builder.HasIndex(audit => new { audit.At, audit.Id });
     }

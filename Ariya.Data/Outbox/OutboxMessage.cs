@@ -105,6 +105,12 @@ public static class MailKinds
 
     /// <summary>The account was deleted by its owner. Payload: accountId, network, userAgent.</summary>
     public const string AccountDeleted = "mail.account-deleted.v1";
+
+    /// <summary>An operator disabled the account. Payload: accountId, reason.</summary>
+    public const string AccountDisabled = "mail.account-disabled.v1";
+
+    /// <summary>An account became an admin: its owner and every admin are told. Payload: accountId (whom the mail goes to), adminId.</summary>
+    public const string AdminGranted = "mail.admin-granted.v1";
 }
 
 /// <summary>One try to hand a mail to the relay.</summary>
@@ -137,6 +143,8 @@ internal sealed class OutboxMessageConfiguration : IEntityTypeConfiguration<Outb
         builder.HasIndex(message => message.DueAt).HasFilter("state in ('pending', 'retry', 'leased')");
         builder.HasIndex(message => new { message.Recipient, message.CreatedAt });
         builder.HasIndex(message => message.SettledAt);
+        // Those that a person should look at, among millions that need nobody.
+        builder.HasIndex(message => message.Id, "IX_outbox_messages_stranded").HasFilter("state in ('dead', 'expired', 'held')");
         builder.ToTable(table => table.HasCheckConstraint("ck_outbox_messages_state",
             "state in ('pending', 'leased', 'retry', 'sent', 'dead', 'dropped', 'superseded', 'expired', 'held')"));
     }

@@ -20,6 +20,12 @@ public sealed class ScheduledRun
 
     /// <summary>What the last run removed.</summary>
     public long Removed { get; set; }
+
+    /// <summary>The same by step, as JSON: how many rows under the name of each step that removed any.</summary>
+    public string RemovedBySteps { get; set; } = "{}";
+
+    /// <summary>Somebody asked for a run beside the schedule, and none has begun since.</summary>
+    public DateTimeOffset? RequestedAt { get; set; }
 }
 
 internal sealed class ScheduledRunConfiguration : IEntityTypeConfiguration<ScheduledRun>
@@ -28,5 +34,6 @@ internal sealed class ScheduledRunConfiguration : IEntityTypeConfiguration<Sched
     {
         builder.HasKey(run => run.Name);
         builder.Property(run => run.Removed).HasDefaultValue(0L);
+        builder.Property(run => run.RemovedBySteps).HasColumnType("jsonb").HasDefaultValueSql("'{}'");
     }
 }
