@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Ariya.Data;
 using Ariya.Data.Schedules;
 using Cronos;
@@ -6,7 +7,7 @@ using Microsoft.Extensions.Options;
 namespace Ariya.Worker.Cleanup;
 
 /// <summary>
-/// Runs the clean-up when its schedule says so. The row of the schedule is what several workers agree by: one runs, one that was
+/// Runs the clean-up when its schedule says so, or when somebody asks for it. The row of the schedule is what several workers agree by: one runs, one that was
 /// cut short is taken over when its lease ends, and a moment that nobody was there for is made up, once.
 /// </summary>
 internal sealed partial class CleanupSchedule(
@@ -16,6 +17,8 @@ internal sealed partial class CleanupSchedule(
     private static readonly TimeSpan s_lease = TimeSpan.FromMinutes(5);
     // Also the longest that a changed clock or a lease of somebody else goes unnoticed.
     private static readonly TimeSpan s_longestWait = TimeSpan.FromMinutes(1);
+    // The longest that somebody who asks for a run waits for it to begin.
+    private static readonly TimeSpan s_look = TimeSpan.FromSeconds(1);
 
     private readonly CronExpression _schedule = CronExpression.Parse(options.Value.Schedule);
     private readonly TimeZoneInfo _zone = TimeZoneInfo.FindSystemTimeZoneById(options.Value.TimeZone);
@@ -39,7 +42,39 @@ internal sealed partial class CleanupSchedule(
                 return;
             }
 
-            await Task.Delay(wait, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await WaitAsync(wait, stoppingToken);
+        }
+    }
+
+    // Cut short when somebody asks. After a failure, and while another worker has the lease, that is seen again a second later at the earliest.
+    private async Task WaitAsync(TimeSpan wait, CancellationToken stoppingToken)
+    {
+        var started = clock.GetTimestamp();
+        for (var left = wait; left > TimeSpan.Zero && !stoppingToken.IsCancellationRequested; left = wait - clock.GetElapsedTime(started))
+        {
+            await Task.Delay(left < s_look ? left : s_look, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                await using var scope = scopes.CreateAsyncScope();
+                var asked = await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().QueryAsync(
+                    $"""
+                     select 1 from scheduled_runs
+                     where name = {ScheduledRun.Cleanup} and requested_at is not null and (lease_until is null or lease_until < clock_timestamp())
+                     """,
+                    row => row.GetInt32(0), stoppingToken);
+                if (asked.Count > 0)
+                {
+                    return;
+                }
+            }
+            catch (Exception) when (!stoppingToken.IsCancellationRequested)
+            {
+                // Following the schedule tells the same trouble.
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
         }
     }
 
@@ -50,15 +85,18 @@ internal sealed partial class CleanupSchedule(
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<AriyaDbContext>();
         var now = clock.GetUtcNow();
-        var doneUntil = await DoneUntilAsync(db, now, cancellationToken);
-        if (_schedule.GetNextOccurrence(doneUntil, _zone) is not { } next)
+        var (doneUntil, requestedAt) = await LookAsync(db, now, cancellationToken);
+        if (requestedAt is null)
         {
-            return s_longestWait;
-        }
+            if (_schedule.GetNextOccurrence(doneUntil, _zone) is not { } next)
+            {
+                return s_longestWait;
+            }
 
-        if (next > now)
-        {
-            return next - now < s_longestWait ? next - now : s_longestWait;
+            if (next > now)
+            {
+                return next - now < s_longestWait ? next - now : s_longestWait;
+            }
         }
 
         if (!await TakeAsync(db, doneUntil, cancellationToken))
@@ -67,12 +105,14 @@ internal sealed partial class CleanupSchedule(
         }
 
         var renewedAt = clock.GetTimestamp();
+        var bySteps = new Dictionary<string, long>();
         var removed = await scope.ServiceProvider.GetRequiredService<CleanupRun>().RunAsync(
             CleanupSteps.All(retention.Value),
             async progress =>
             {
                 if (progress is { IsDone: true, Removed: > 0 })
                 {
+                    bySteps[progress.Step] = progress.Removed;
                     Log.Removed(logger, progress.Removed, progress.Step);
                 }
 
@@ -86,8 +126,12 @@ internal sealed partial class CleanupSchedule(
             cancellationToken);
         await db.ExecuteAsync(
             $"""
-             update scheduled_runs set done_until = {now}, lease_until = null, finished_at = clock_timestamp(), removed = {removed}
-             where name = {ScheduledRun.Cleanup} and done_until < {now}
+             update scheduled_runs
+             set done_until = {now}, lease_until = null, finished_at = clock_timestamp(), removed = {removed},
+                 removed_by_steps = {JsonSerializer.Serialize(bySteps)}::jsonb,
+                 -- Who asked while it ran asked for what it may have passed by.
+                 requested_at = case when requested_at > {requestedAt ?? DateTimeOffset.UnixEpoch} then requested_at end
+             where name = {ScheduledRun.Cleanup} and done_until <= {now}
              """,
             cancellationToken);
         Log.Done(logger, removed);
@@ -95,14 +139,17 @@ internal sealed partial class CleanupSchedule(
     }
 
     // A new deployment has nothing to make up.
-    private static async Task<DateTimeOffset> DoneUntilAsync(AriyaDbContext db, DateTimeOffset now, CancellationToken cancellationToken) =>
+    private static async Task<(DateTimeOffset DoneUntil, DateTimeOffset? RequestedAt)> LookAsync(
+        AriyaDbContext db, DateTimeOffset now, CancellationToken cancellationToken) =>
         await db.QueryFirstAsync(
             $"""
              with i as (
-               insert into scheduled_runs (name, done_until) values ({ScheduledRun.Cleanup}, {now}) on conflict (name) do nothing returning done_until)
-             select done_until from i union all select done_until from scheduled_runs where name = {ScheduledRun.Cleanup} limit 1
+               insert into scheduled_runs (name, done_until) values ({ScheduledRun.Cleanup}, {now}) on conflict (name) do nothing
+               returning done_until, requested_at)
+             select done_until, requested_at from i
+             union all select done_until, requested_at from scheduled_runs where name = {ScheduledRun.Cleanup} limit 1
              """,
-            row => row.GetFieldValue<DateTimeOffset>(0), cancellationToken);
+            row => (row.Get<DateTimeOffset>("done_until"), row.GetNullable<DateTimeOffset?>("requested_at")), cancellationToken);
 
     private static async Task<bool> TakeAsync(AriyaDbContext db, DateTimeOffset doneUntil, CancellationToken cancellationToken) =>
         await db.ExecuteAsync(

@@ -12,6 +12,8 @@ internal static class Command
         ("cleanup-tokens", "removes expired tokens alone, and prints how many"),
         ("rotate-keys [--now]", "makes a new signing key before its time; --now when the old one may be known"),
         ("verify-audit", "checks that no audit event was changed"),
+        ("grant-admin EMAIL", "makes a verified account an admin, after showing whose it is"),
+        ("revoke-admin EMAIL", "takes the role of an admin"),
         ("after-restore", "to be run before traffic when the database was set back to an earlier moment"),
         ("release-held", "sends the mails that after-restore held back"),
     ];
@@ -51,6 +53,8 @@ internal static class Command
             ["rotate-keys"] => RotateKeys.RunAsync(builder, isNow: false),
             ["rotate-keys", "--now"] => RotateKeys.RunAsync(builder, isNow: true),
             ["verify-audit"] => VerifyAudit.RunAsync(builder),
+            ["grant-admin", var address] => GrantAdmin.RunAsync(builder, address, isConfirmed),
+            ["revoke-admin", var address] => RevokeAdmin.RunAsync(builder, address, isConfirmed),
             ["after-restore"] => AfterRestore.RunAsync(builder, isConfirmed),
             ["release-held"] => ReleaseHeld.RunAsync(builder, isConfirmed),
             _ => MisusedAsync(args[0]),

@@ -1,5 +1,7 @@
 using Ariya.ServiceDefaults.Settings;
 using Ariya.Worker.Mail.AccountDeleted;
+using Ariya.Worker.Mail.AccountDisabled;
+using Ariya.Worker.Mail.AdminGranted;
 using Ariya.Worker.Mail.EmailChange;
 using Ariya.Worker.Mail.NewSignIn;
 using Ariya.Worker.Mail.OldSignInUsed;
@@ -31,6 +33,8 @@ internal static class MailRegistration
         builder.Services.AddSingleton<MailKind, EmailChangeMail>();
         builder.Services.AddSingleton<MailKind, EmailChangedMail>();
         builder.Services.AddSingleton<MailKind, AccountDeletedMail>();
+        builder.Services.AddSingleton<MailKind, AccountDisabledMail>();
+        builder.Services.AddSingleton<MailKind, AdminGrantedMail>();
         if (builder.ReadSetting(() => SmtpSettings.Read(builder.Configuration)
             ?? (builder.Environment.IsDevelopment() ? null : throw new InvalidOperationException("SMTP_HOST is not set: outside Development the worker needs a relay."))) is { } settings)
         {

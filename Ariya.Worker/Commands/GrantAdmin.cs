@@ -1,0 +1,78 @@
+using Ariya.Data;
+using Ariya.Data.Accounts;
+using Ariya.Data.Audit;
+using Ariya.Data.Outbox;
+
+namespace Ariya.Worker.Commands;
+
+/// <summary><c>grant-admin</c>: makes an account an admin. There is no other way to become one, and no admin to begin with.</summary>
+internal static class GrantAdmin
+{
+    public static Task<int> RunAsync(HostApplicationBuilder builder, string address, bool isConfirmed) => OneShot.RunAsync(builder, "grant-admin", async (services, cancellationToken) =>
+    {
+        var db = services.Database();
+        if (await AdminRole.FindAsync(db, address, "grant-admin", cancellationToken) is not { } found)
+        {
+            return OneShot.Failed;
+        }
+
+        if (found.Status != Account.Active)
+        {
+            await Console.Error.WriteLineAsync($"grant-admin failed: the account is {found.Status}.");
+            return OneShot.Failed;
+        }
+
+        if (found.IsAdmin)
+        {
+            Console.WriteLine("It is an admin already.");
+            return OneShot.Done;
+        }
+
+        // Somebody else may have registered the address that an operator has in mind, and signed in: they read who it is before they answer.
+        if (!isConfirmed && !OneShot.IsConfirmed("This account will see and disable every other. It is signed out.", "admin"))
+        {
+            return OneShot.Failed;
+        }
+
+        // The epoch is raised before sessions are ended, by an earlier statement: a session from before the grant never becomes an admin's.
+        var granted = await db.QueryBatchAsync(
+            [
+                $"select 1 from accounts where id = {found.Id} or {Account.AdminRole} = any(roles) order by id for no key update",
+                $"""
+                 with a as (
+                   update accounts set roles = array_append(roles, {Account.AdminRole}), auth_epoch = auth_epoch + 1, updated_at = clock_timestamp()
+                   where id = {found.Id} and status = 'active' and not {Account.AdminRole} = any(roles)
+                   returning id, email_canonical),
+                 told as (
+                   select id, email_canonical from a
+                   union
+                   select x.id, x.email_canonical from accounts x, a where {Account.AdminRole} = any(x.roles) and x.status = 'active'),
+                 m as (
+                   insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, salt)
+                   select gen_random_uuid(), gen_random_uuid(), {MailKinds.AdminGranted},
+                          jsonb_build_object('accountId', told.id, 'adminId', {found.Id}), told.email_canonical, clock_timestamp() + interval '72 hours',
+                          decode(replace(gen_random_uuid()::text, '-', ''), 'hex')
+                   from told)
+                 insert into audit_events (id, kind, account_id, detail)
+                 select {Guid.CreateVersion7()}, {AuditKinds.AdminGranted}, a.id, {AdminRole.Operator} from a
+                 returning 1
+                 """,
+                $"""
+                 with a as (select id, status, roles from accounts where id = {found.Id}),
+                 s as (
+                   update sessions x set revoked_at = clock_timestamp(), revoked_reason = 'role_changed' from a
+                   where x.account_id = a.id and x.revoked_at is null)
+                 select status = 'active' and {Account.AdminRole} = any(roles) from a
+                 """,
+            ],
+            row => row.GetBoolean(0), cancellationToken);
+        if (!granted.Single())
+        {
+            await Console.Error.WriteLineAsync("grant-admin failed: the account was changed meanwhile.");
+            return OneShot.Failed;
+        }
+
+        Console.WriteLine("It is an admin from its next sign-in on. Its owner and every admin get a mail.");
+        return OneShot.Done;
+    });
+}
