@@ -1,5 +1,6 @@
 using Ariya.Api.Accounts;
 using Ariya.Api.Accounts.Avatars;
+using Ariya.Api.Admin;
 using Ariya.Api.Auth;
 using Ariya.Api.Health;
 using Ariya.Api.Http;
@@ -48,6 +49,23 @@ internal static class Routes
         account.MapGet("/sessions", ListSessions.HandleAsync).WithName(nameof(ListSessions));
         account.MapDelete("/sessions", EndOtherSessions.HandleAsync).WithName(nameof(EndOtherSessions));
         account.MapDelete("/sessions/{id:guid}", EndSession.HandleAsync).WithName(nameof(EndSession));
+
+        // For operators: AdminAccess.cs says who that is.
+        var admin = api.MapGroup("/admin").WithTags("Admin").AdminsOnly().Limit(LimitClass.Admin);
+        admin.MapGet("/accounts", SearchAccounts.HandleAsync).WithName(nameof(SearchAccounts));
+        admin.MapGet("/accounts/{id:guid}", ReadAccount.HandleAsync).WithName(nameof(ReadAccount));
+        admin.MapPost("/accounts/{id:guid}/disable", DisableAccount.HandleAsync).WithName(nameof(DisableAccount)).Idempotent();
+        admin.MapPost("/accounts/{id:guid}/enable", EnableAccount.HandleAsync).WithName(nameof(EnableAccount)).Idempotent();
+        admin.MapDelete("/accounts/{id:guid}/sessions", EndAccountSessions.HandleAsync).WithName(nameof(EndAccountSessions));
+        admin.MapGet("/accounts/{id:guid}/sign-in-obstacles", SignInObstacles.OfAccountAsync).WithName(nameof(SignInObstacles));
+        admin.MapGet("/sign-in-obstacles", SignInObstacles.OfAddressAsync).WithName("SignInObstaclesOfAddress");
+        admin.MapGet("/mails", SearchMails.HandleAsync).WithName(nameof(SearchMails));
+        admin.MapGet("/mails/{id:guid}", ReadMail.HandleAsync).WithName(nameof(ReadMail));
+        admin.MapPost("/mails/{id:guid}/requeue", RequeueMail.HandleAsync).WithName(nameof(RequeueMail)).Idempotent();
+        admin.MapPost("/mails/{id:guid}/cancel", CancelMail.HandleAsync).WithName(nameof(CancelMail)).Idempotent();
+        admin.MapGet("/audit", SearchAudit.HandleAsync).WithName(nameof(SearchAudit));
+        admin.MapGet("/cleanup", ReadCleanup.HandleAsync).WithName(nameof(ReadCleanup));
+        admin.MapPost("/cleanup", StartCleanup.HandleAsync).WithName(nameof(StartCleanup)).Idempotent();
 
         app.MapGet("/api/health", GetHealth.HandleAsync).WithName(nameof(GetHealth)).WithTags("Health").AllowAnonymous()
             .Produces<HealthResponse>().Produces<HealthResponse>(StatusCodes.Status503ServiceUnavailable);

@@ -40,7 +40,10 @@ internal sealed class EmailVerification(
     private const int MaxCodeAttempts = 5;
 
     // Wrong codes for an address in 24 hours, after which only the link works: at most 20 in a million guesses a day.
-    private const int MaxCodeFailures = 20;
+    public const int MaxCodeFailures = 20;
+
+    /// <summary>For how long after the last one wrong codes count.</summary>
+    public static readonly TimeSpan CodeFailuresCount = TimeSpan.FromHours(24);
 
     /// <summary>What a token would do, without doing it, and whose registration it is: for the page that a link opens.</summary>
     public async Task<VerificationLook> LookAsync(string? token, CancellationToken cancellationToken)
@@ -177,7 +180,7 @@ internal sealed class EmailVerification(
                insert into sign_in_failures (key, address_key, failures, last_failed_at)
                values ({failureKey}, {failureKey}, 1, clock_timestamp())
                on conflict (key) do update
-                 set failures = case when sign_in_failures.last_failed_at < clock_timestamp() - interval '24 hours' then 1
+                 set failures = case when sign_in_failures.last_failed_at < clock_timestamp() - {CodeFailuresCount} then 1
                                      else sign_in_failures.failures + 1 end,
                      last_failed_at = clock_timestamp()
                returning failures),

@@ -71,6 +71,11 @@ internal sealed class Admission(
             : await next(context);
     }
 
+    /// <summary>Counts a request that is refused before it is read.</summary>
+    /// <returns>The refusal, or that of the limits.</returns>
+    public static Task<IResult> RefuseAsync(HttpContext http, IResult refusal) =>
+        LimitAsync(http.Features.Get<RequestLimits>()!, http, null, () => Task.FromResult(refusal), Refusal);
+
     /// <summary>Counts a request, executes it, and gives back what its outcome does not use up.</summary>
     /// <param name="limits">What it draws from.</param>
     /// <param name="http">The request.</param>

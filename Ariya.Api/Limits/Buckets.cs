@@ -67,6 +67,7 @@ internal sealed class Buckets(SecretKeys secrets, IOptions<RateLimitOptions> opt
             ],
             LimitClass.Refresh => [Bucket("refresh", _options.RefreshPermits, _options.RefreshWindow, true, Counted.Always, route, client.Host)],
             LimitClass.Api => [Bucket("api", _options.ApiPermits, _options.ApiWindow, true, Counted.Always, route, subject ?? client.Host)],
+            LimitClass.Admin => [Bucket("admin", _options.AdminPermits, _options.AdminWindow, true, Counted.Always, route, subject ?? client.Host)],
             LimitClass.Upload => [Bucket("upload", _options.UploadPermits, _options.UploadWindow, true, Counted.Always, route, subject ?? client.Host)],
         };
         buckets.RemoveAll(bucket => bucket.Permits == 0);

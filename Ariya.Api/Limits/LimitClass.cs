@@ -17,6 +17,9 @@ internal enum LimitClass
 
     /// <summary>Sends a picture.</summary>
     Upload,
+
+    /// <summary>What operators do.</summary>
+    Admin,
 }
 
 /// <summary>The mark of a limited route. It is found by the endpoint, so that no spelling of a path has a limit of its own.</summary>

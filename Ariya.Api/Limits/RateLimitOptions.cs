@@ -60,4 +60,10 @@ internal sealed class RateLimitOptions
     public int UploadPermits { get; set; } = 10;
     [Range(typeof(TimeSpan), Shortest, Longest)]
     public TimeSpan UploadWindow { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>What one operator does, or somebody tries who is none.</summary>
+    [Range(0, int.MaxValue)]
+    public int AdminPermits { get; set; } = 300;
+    [Range(typeof(TimeSpan), Shortest, Longest)]
+    public TimeSpan AdminWindow { get; set; } = TimeSpan.FromMinutes(15);
 }

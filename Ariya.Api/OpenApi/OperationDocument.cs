@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Ariya.Api.Admin;
 using Ariya.Api.Idempotency;
 using Ariya.Api.Limits;
 using Microsoft.AspNetCore.Authorization;
@@ -16,6 +17,7 @@ internal sealed class OperationDocument(IOptions<JsonOptions> json) : IOpenApiOp
 {
     private static readonly string[] s_ofEvery = ["500 internal", "503 unavailable"];
     private static readonly string[] s_ofSignedIn = ["401 unauthenticated"];
+    private static readonly string[] s_ofAdmins = ["403 forbidden", "403 sign_in_too_old"];
     private static readonly string[] s_ofBodies =
         ["400 validation_failed", "400 malformed_json", "413 payload_too_large", "415 unsupported_media_type"];
     private static readonly string[] s_ofLimited = ["429 rate_limited"];
@@ -84,7 +86,8 @@ internal sealed class OperationDocument(IOptions<JsonOptions> json) : IOpenApiOp
 
         string[] problems =
         [
-            .. operation.RequestBody is null || known.RequestTypes.Length > 0 ? [] : s_ofBodies, .. isAnonymous ? [] : s_ofSignedIn, .. known.Problems, .. isIdempotent ? s_ofIdempotent : [],
+            .. operation.RequestBody is null || known.RequestTypes.Length > 0 ? [] : s_ofBodies, .. isAnonymous ? [] : s_ofSignedIn,
+            .. metadata.OfType<AdminsOnly>().Any() ? s_ofAdmins : [], .. known.Problems, .. isIdempotent ? s_ofIdempotent : [],
             .. isLimited ? s_ofLimited : [], .. s_ofEvery,
         ];
         foreach (var byStatus in problems.GroupBy(problem => problem[..3]).Where(group => !operation.Responses.ContainsKey(group.Key)))

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using Ariya.Api.Accounts;
 using Ariya.Api.Accounts.Avatars;
+using Ariya.Api.Admin;
 using Ariya.Api.Auth;
 using Ariya.Api.Sessions;
 
@@ -180,6 +181,72 @@ internal static class Operations
             Success = (204, null),
             Problems = ["404 not_found"],
         },
+        [nameof(SearchAccounts)] = new()
+        {
+            Success = (200, typeof(AccountsFound)),
+            Problems = ["400 validation_failed"],
+        },
+        [nameof(ReadAccount)] = new()
+        {
+            Success = (200, typeof(AccountForAdmins)),
+            Problems = ["404 not_found"],
+        },
+        [nameof(DisableAccount)] = new()
+        {
+            Success = (204, null),
+            Problems = ["404 not_found", "409 own_account", "409 state_conflict"],
+            Examples = [("reason", new DisableAccountRequest("compromised"))],
+        },
+        [nameof(EnableAccount)] = new()
+        {
+            Success = (204, null),
+            Problems = ["404 not_found", "409 state_conflict"],
+        },
+        [nameof(EndAccountSessions)] = new()
+        {
+            Success = (204, null),
+            Problems = ["404 not_found"],
+        },
+        [nameof(SignInObstacles)] = new()
+        {
+            Success = (200, typeof(SignInReport)),
+            Problems = ["404 not_found"],
+        },
+        ["SignInObstaclesOfAddress"] = new()
+        {
+            Success = (200, typeof(SignInReport)),
+            Problems = ["400 validation_failed"],
+        },
+        [nameof(SearchMails)] = new()
+        {
+            Success = (200, typeof(MailsFound)),
+            Problems = ["400 validation_failed"],
+        },
+        [nameof(ReadMail)] = new()
+        {
+            Success = (200, typeof(MailForAdmins)),
+            Problems = ["404 not_found"],
+        },
+        [nameof(RequeueMail)] = new()
+        {
+            Success = (202, typeof(MailRequeued)),
+            Problems = ["404 not_found", "409 newer_mail_pending", "409 state_conflict"],
+        },
+        [nameof(CancelMail)] = new()
+        {
+            Success = (204, null),
+            Problems = ["404 not_found", "409 state_conflict"],
+        },
+        [nameof(SearchAudit)] = new()
+        {
+            Success = (200, typeof(AuditFound)),
+            Problems = ["400 validation_failed"],
+        },
+        [nameof(ReadCleanup)] = new(),
+        [nameof(StartCleanup)] = new()
+        {
+            Success = (202, typeof(CleanupStarted)),
+        },
     }.ToFrozenDictionary();
 
     /// <summary>The members that a body must have; the others may be left out.</summary>
@@ -199,6 +266,7 @@ internal static class Operations
         [typeof(DeleteAccountRequest)] = ["password"],
         [typeof(ChangeEmailRequest)] = ["email", "password"],
         [typeof(ChangePasswordRequest)] = ["currentPassword", "newPassword"],
+        [typeof(DisableAccountRequest)] = ["reason"],
         [typeof(VendorBody)] = ["businessName", "category"],
     }.ToFrozenDictionary();
 }

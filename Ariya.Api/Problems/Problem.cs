@@ -44,6 +44,11 @@ internal static class Problem
 
     public static ProblemHttpResult AccountDisabled() => Create(403, "account_disabled", "This account is disabled.");
 
+    public static ProblemHttpResult Forbidden() => Create(403, "forbidden", "You may not do this.");
+
+    /// <summary>Of an operator whose sign-in is too long ago for what operators may do.</summary>
+    public static ProblemHttpResult SignInTooOld() => Create(403, "sign_in_too_old", "Sign in again to do this.");
+
     public static ProblemHttpResult NotFound() => Create(404, "not_found", "There is nothing here for you.");
 
     public static ProblemHttpResult PreconditionFailed() => Create(412, "precondition_failed", "The account was changed meanwhile. Read it again.");
@@ -53,6 +58,14 @@ internal static class Problem
 
     public static ProblemHttpResult PasswordRequired() => Create(409, "password_required",
         "This address was registered more than once. Send the password chosen at this registration too.");
+
+    /// <summary>What an operator may not do to themselves.</summary>
+    public static ProblemHttpResult OwnAccount() => Create(409, "own_account", "Another admin has to do this.");
+
+    /// <summary>The account or mail is in another state than this needs.</summary>
+    public static ProblemHttpResult StateConflict() => Create(409, "state_conflict", "It is in a state in which this cannot be done. Read it again.");
+
+    public static ProblemHttpResult NewerMailPending() => Create(409, "newer_mail_pending", "A later mail of this kind waits for the same recipient.");
 
     /// <summary>The same request, with the same key, is being worked on; its repeat gets its answer.</summary>
     public static ProblemHttpResult IdempotencyInFlight() => Create(409, "idempotency_in_flight",
