@@ -1,5 +1,7 @@
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.RegularExpressions;
+using Ariya.Tests.Admin;
 using Ariya.Tests.Distributed;
 using Ariya.Tests.Keys;
 using Npgsql;
@@ -54,12 +56,29 @@ public sealed class PlanTests(RunningAriya ariya)
         insert into sign_in_failures (key, address_key, failures, last_failed_at)
         select sha256(n::text::bytea), sha256(n::text::bytea), 1, now() - n * interval '1 minute' from generate_series(1, 100000) n
         """,
+        """
+        insert into audit_events (id, kind, account_id, address_key, detail, at)
+        select md5('e' || n)::uuid, case when n % 1000 = 0 then 'admin.account_read' else 'session.signed_in' end, md5('a' || n)::uuid, '\x00', 'by nobody',
+               now() - n * interval '1 minute'
+        from generate_series(1, 100000) n
+        """,
         "analyze",
         // The parameters of a statement sent from here would be asked for; those of one that a function runs need no values.
         """
         create function plan_of(statement text) returns setof text language plpgsql as
         $$ begin return query execute 'explain (generic_plan, costs off) ' || statement; end $$
         """,
+    ];
+
+    // With the cursor of a page before, which is where a search would begin to walk.
+    private const string Cursor = "cursor=1790000000000000.019ac0a0000070008000000000000000";
+    private static readonly string[] s_searches =
+    [
+        "accounts?email=1@example.com", $"accounts?emailPrefix=1&{Cursor}", $"accounts?status=disabled&{Cursor}", $"accounts?{Cursor}",
+        $"mails?recipient=1@example.com&{Cursor}", $"mails?account={Guid.Empty}&state=sent&{Cursor}", $"mails?state=dead&{Cursor}", $"mails?state=pending&{Cursor}",
+        $"mails?kind=mail.welcome.v1&from=2026-01-01T00:00:00Z&to=2026-12-01T00:00:00Z&{Cursor}",
+        $"audit?account={Guid.Empty}&{Cursor}", $"audit?kind=session.signed_in&{Cursor}", $"audit?by={Guid.Empty}&{Cursor}",
+        "audit?from=2026-01-01T00:00:00Z&to=2026-12-01T00:00:00Z",
     ];
 
     [Fact]
@@ -74,11 +93,12 @@ public sealed class PlanTests(RunningAriya ariya)
         }
 
         var walks = new List<string>();
-        foreach (var (name, sql) in statements)
+        foreach (var (name, sql) in statements.Concat(await SearchesAsync()))
         {
             var plan = await AskAsync(connections, "select string_agg(line, E'\\n') from plan_of($1) line", Typed(sql));
-            Assert.Matches("Index Cond|Conflict Arbiter Indexes", plan);
-            if (Regex.IsMatch(plan, "Seq Scan on (accounts|sessions|registrations|outbox_messages|one_time_tokens|sign_in_failures)"))
+            // Of the mails that wait all are looked at, by the index that holds no other.
+            if (!Regex.IsMatch(plan, "Index Cond|Conflict Arbiter Indexes|Index Scan using ix_outbox_messages_due_at|Bitmap Index Scan on ix_outbox_messages_due_at")
+                || Regex.IsMatch(plan, "Seq Scan on (accounts|sessions|registrations|outbox_messages|one_time_tokens|sign_in_failures|audit_events)"))
             {
                 walks.Add($"{name}\n{plan}");
             }
@@ -113,9 +133,25 @@ public sealed class PlanTests(RunningAriya ariya)
             ["look-up of a verification token"] = verify[0],
             ["look-up of a reset token"] = reset[0],
             // A turn of the worker that has nothing to write down claims only; the others are batches.
-            ["claim of mails"] = background.Where(sql => sql.Contains("skip locked", StringComparison.Ordinal)).MinBy(sql => sql.Length)!,
+            ["claim of mails"] = background.Where(sql => sql.Contains("set state = 'leased'", StringComparison.Ordinal)).MinBy(sql => sql.Length)!,
             ["watch of what changed"] = background.Single(sql => sql.Contains("where revoked_at >", StringComparison.Ordinal)),
         };
+    }
+
+    /// <summary>What operators search with: the second statement of a batch whose first is the audit.</summary>
+    private async Task<Dictionary<string, string>> SearchesAsync()
+    {
+        var admin = await Operator.SignInAsync(ariya);
+        var statements = new Dictionary<string, string>();
+        foreach (var search in s_searches)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/admin/{search}");
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", admin.AccessToken);
+            var batch = (await ariya.TracedAsync(request)).Sql[^1];
+            statements[search] = batch[(batch.IndexOf("returning 1", StringComparison.Ordinal) + "returning 1".Length)..].TrimStart(';', '\n', ' ');
+        }
+
+        return statements;
     }
 
     private async Task<List<string>> SentAsync(string path, object body)

@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Ariya.Api.Admin;
 using Ariya.Api.OpenApi;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -20,7 +21,7 @@ public sealed class BadInputTests(ApiHost api) : IClassFixture<ApiHost>
     private IEnumerable<(HttpMethod Method, string Path, JsonObject Body, string[] Required)> Requests =>
         from endpoint in api.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
         let name = endpoint.Metadata.GetMetadata<IEndpointNameMetadata>()?.EndpointName
-        where name is not null && Operations.ByEndpoint.ContainsKey(name)
+        where name is not null && Operations.ByEndpoint.ContainsKey(name) && endpoint.Metadata.GetMetadata<AdminsOnly>() is null
         from example in Operations.ByEndpoint[name].Examples
         select (HttpMethod.Parse(endpoint.Metadata.GetRequiredMetadata<IHttpMethodMetadata>().HttpMethods[0]), endpoint.RoutePattern.RawText!.TrimEnd('/'),
             JsonSerializer.SerializeToNode(example.Body, example.Body.GetType(), JsonSerializerOptions.Web)!.AsObject(),

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Ariya.Api.Admin;
 using Ariya.Api.OpenApi;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Routing;
@@ -16,7 +17,8 @@ public sealed class RefusalTests(ApiHost api) : IClassFixture<ApiHost>
         from endpoint in api.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
         let path = endpoint.RoutePattern.RawText
         let body = endpoint.Metadata.GetMetadata<IAcceptsMetadata>()?.RequestType
-        where path.StartsWith("/api", StringComparison.Ordinal) && body is not null
+        // Who an operator is is asked of the database before a body is read: AdminAccountTests.
+        where path.StartsWith("/api", StringComparison.Ordinal) && body is not null && endpoint.Metadata.GetMetadata<AdminsOnly>() is null
         select (HttpMethod.Parse(endpoint.Metadata.GetRequiredMetadata<IHttpMethodMetadata>().HttpMethods[0]), path, body);
 
     [Theory]

@@ -49,7 +49,7 @@ public sealed class RunningAriya : IAsyncLifetime
                 .WithEnvironment("Requests__Timeout", "00:01:00")
                 .WithEnvironment("Outbox__PollInterval", "00:00:00.050");
             // They all call from one machine; those about limits say whom they come from and which limits there are.
-            foreach (var limit in new[] { "Auth", "AuthTotal", "Network", "NetworkDay", "Mail", "Address", "Refresh", "Api", "Upload" })
+            foreach (var limit in new[] { "Auth", "AuthTotal", "Network", "NetworkDay", "Mail", "Address", "Refresh", "Api", "Upload", "Admin" })
             {
                 appHost.CreateResourceBuilder<ProjectResource>(project).WithEnvironment($"RateLimits__{limit}Permits", "100000");
             }

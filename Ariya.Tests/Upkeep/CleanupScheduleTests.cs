@@ -39,6 +39,23 @@ public sealed class CleanupScheduleTests(MailPostgres postgres) : OutboxRoom(pos
     }
 
     [Fact]
+    public async Task WhoAsksGetsARunBesideTheSchedule()
+    {
+        await FollowAsync();
+        await AddExpiredTokenAsync();
+        await SqlAsync("update scheduled_runs set requested_at = clock_timestamp()");
+        Assert.Equal(TimeSpan.Zero, await FollowAsync());
+        Assert.Equal(0, await TokensAsync());
+        Assert.Equal("""{"expired tokens": 1}""", await ScalarAsync<string>("select removed_by_steps::text from scheduled_runs where requested_at is null"));
+        // Once, and the hour of the schedule is still to come.
+        Assert.Equal(TimeSpan.FromMinutes(1), await FollowAsync());
+        await AddExpiredTokenAsync();
+        _clock.Now = _clock.Now.AddMinutes(1);
+        await FollowAsync();
+        Assert.Equal(0, await TokensAsync());
+    }
+
+    [Fact]
     [Trait("Promise", "P63")]
     public async Task OfSeveralWorkersOneRuns()
     {
