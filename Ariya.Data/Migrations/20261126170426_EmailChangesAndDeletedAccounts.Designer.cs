@@ -13,7 +13,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Ariya.Data.Migrations
 {
     [DbContext(typeof(AriyaDbContext))]
-    [Migration("20261126162029_EmailChangesAndDeletedAccounts")]
+    [Migration("20261126170426_EmailChangesAndDeletedAccounts")]
     partial class EmailChangesAndDeletedAccounts
     {
         /// <inheritdoc />
@@ -137,6 +137,15 @@ namespace Ariya.Data.Migrations
 
                     b.HasIndex("UpdatedAt")
                         .HasDatabaseName("ix_accounts_updated_at");
+
+                    b.HasIndex(new[] { "EmailCanonical" }, "IX_accounts_email_prefix")
+                        .HasDatabaseName("ix_accounts_email_prefix");
+
+                    NpgsqlIndexBuilderExtensions.UseCollation(b.HasIndex(new[] { "EmailCanonical" }, "IX_accounts_email_prefix"), new[] { "C" });
+
+                    b.HasIndex(new[] { "Id" }, "IX_accounts_not_active")
+                        .HasDatabaseName("ix_accounts_not_active")
+                        .HasFilter("status <> 'active'");
 
                     b.ToTable("accounts", t =>
                         {
@@ -368,6 +377,9 @@ namespace Ariya.Data.Migrations
 
                     b.HasIndex("At", "Id")
                         .HasDatabaseName("ix_audit_events_at_id");
+
+                    b.HasIndex("Kind", "At", "Id")
+                        .HasDatabaseName("ix_audit_events_kind_at_id");
 
                     b.ToTable("audit_events");
                 });
@@ -676,6 +688,10 @@ namespace Ariya.Data.Migrations
                     b.HasIndex("Recipient", "CreatedAt")
                         .HasDatabaseName("ix_outbox_messages_recipient_created_at");
 
+                    b.HasIndex(new[] { "Id" }, "IX_outbox_messages_stranded")
+                        .HasDatabaseName("ix_outbox_messages_stranded")
+                        .HasFilter("state in ('dead', 'expired', 'held')");
+
                     b.ToTable("outbox_messages", t =>
                         {
                             t.HasCheckConstraint("ck_outbox_messages_state", "state in ('pending', 'leased', 'retry', 'sent', 'dead', 'dropped', 'superseded', 'expired', 'held')");
@@ -827,6 +843,17 @@ namespace Ariya.Data.Migrations
                         .HasColumnType("bigint")
                         .HasDefaultValue(0L)
                         .HasColumnName("removed");
+
+                    b.Property<string>("RemovedBySteps")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("removed_by_steps")
+                        .HasDefaultValueSql("'{}'");
+
+                    b.Property<DateTimeOffset?>("RequestedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("requested_at");
 
                     b.HasKey("Name")
                         .HasName("pk_scheduled_runs");
