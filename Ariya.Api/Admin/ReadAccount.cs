@@ -79,7 +79,8 @@ internal sealed class ReadAccount(AriyaDbContext db, AddressKeys addressKeys)
             [
                 AdminAudit.Event(AuditKinds.AccountRead, admin, client, id),
                 $"""
-                 select a.*, v.business_name, v.category, (select max(s.created_at) from sessions s where s.account_id = a.id) as last_sign_in_at
+                 select a.email, a.first_name, a.last_name, a.locale, a.status, a.roles, a.created_at, a.verified_at, a.password_changed_at,
+                        v.business_name, v.category, (select max(s.created_at) from sessions s where s.account_id = a.id) as last_sign_in_at
                  from accounts a left join vendors v on v.account_id = a.id where a.id = {id}
                  """,
             ],

@@ -18,7 +18,7 @@ public sealed class AdminCleanupTests(RunningAriya ariya)
             """);
         var asked = await Operator.ReadAsync(await admin.SendAsync(HttpMethod.Post, "cleanup"), HttpStatusCode.Accepted);
         var requestedAt = (DateTimeOffset)asked["requestedAt"]!;
-        var report = await Wait.UntilAsync("the clean-up", TimeSpan.FromSeconds(5), async () =>
+        var report = await Wait.UntilAsync("the clean-up", TimeSpan.FromSeconds(10), async () =>
             await admin.GetAsync("cleanup") is var found && (DateTimeOffset?)found["finishedAt"] > requestedAt ? found : null);
         Assert.True((long)report["removed"]! >= 3);
         Assert.True((long)report["removedBySteps"]!["expired tokens"]! >= 3);
