@@ -7,6 +7,7 @@ using Ariya.Api.Passwords;
 using Ariya.Api.Problems;
 using Ariya.Api.Sessions;
 using Ariya.Data;
+using Ariya.Data.Accounts;
 using Ariya.Data.Audit;
 using Ariya.Data.Outbox;
 using Microsoft.AspNetCore.Mvc;
@@ -28,8 +29,14 @@ internal sealed class DeleteAccount(AriyaDbContext db, CurrentPassword currentPa
     {
         var errors = new FieldErrors();
         var password = errors.PresentedPassword("password", request.Password);
-        return errors.Any
-            ? Problem.Validation(errors)
+        if (errors.Any)
+        {
+            return Problem.Validation(errors);
+        }
+
+        // The role is taken first, by revoke-admin: so there is always an admin, or somebody who was asked.
+        return caller.Account.Roles.Contains(Account.AdminRole)
+            ? Problem.StateConflict()
             : await admission.RunAsync(
                 caller.Account.Id.ToString(), request, () => delete.DeleteAsync(password, caller, client, cancellationToken), cancellationToken);
     }
@@ -51,7 +58,7 @@ internal sealed class DeleteAccount(AriyaDbContext db, CurrentPassword currentPa
                 $"""
                  with w as (
                    select id, email_canonical from accounts
-                   where id = {caller.Account.Id} and password_hash = {proof.Hash} and status = 'active'
+                   where id = {caller.Account.Id} and password_hash = {proof.Hash} and status = 'active' and not {Account.AdminRole} = any(roles)
                      and not exists (
                        select 1 from sign_in_failures
                        where key = {proof.JudgingKey} and (failures >= {SignInDelay.DisableAtFailure} or delayed_until > clock_timestamp()))),

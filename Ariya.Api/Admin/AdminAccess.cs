@@ -4,6 +4,7 @@ using Ariya.Api.Problems;
 using Ariya.Api.Sessions;
 using Ariya.Data;
 using Ariya.Data.Accounts;
+using Ariya.ServiceDefaults.Settings;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
 
@@ -21,9 +22,13 @@ internal static class AdminAccess
     // A session may live for a month; what it may do here ends with the working day it began on.
     private static readonly TimeSpan s_signInLifetime = TimeSpan.FromHours(12);
 
-    public static void AddAdminAccess(this IHostApplicationBuilder builder) =>
-        builder.Services.AddOptions<AdminOptions>().BindConfiguration(AdminOptions.Section).ValidateOnStart()
-            .Validate(options => options.Parse() is not null, "Admin:Networks must be networks such as 10.1.0.0/16, comma separated");
+    public static void AddAdminAccess(this IHostApplicationBuilder builder)
+    {
+        if (builder.AddSettings<AdminOptions>(AdminOptions.Section).Parse() is null)
+        {
+            builder.AddWrongSetting("Admin__Networks must be networks such as 10.1.0.0/16, comma separated.");
+        }
+    }
 
     public static TBuilder AdminsOnly<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder =>
         builder.WithMetadata(new AdminsOnly());

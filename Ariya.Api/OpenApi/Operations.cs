@@ -143,7 +143,7 @@ internal static class Operations
         [nameof(DeleteAccount)] = new()
         {
             Success = (204, null),
-            Problems = ["401 invalid_credentials", "429 sign_in_delayed", "503 busy"],
+            Problems = ["401 invalid_credentials", "409 state_conflict", "429 sign_in_delayed", "503 busy"],
             Examples = [("password", new DeleteAccountRequest(Password))],
         },
         [nameof(ChangeEmail)] = new()

@@ -82,6 +82,19 @@ public sealed class DeleteAccountTests(RunningAriya ariya)
     }
 
     [Fact]
+    public async Task AnAdminIsNotDeletedBeforeTheRoleIsTaken()
+    {
+        var person = await Person.WithAccountAsync(ariya);
+        await ariya.SqlAsync("update accounts set roles = '{admin}' where email_canonical = $1", person.Email);
+        var session = await person.SignInAsync();
+        Assert.Equal("state_conflict", await Person.CodeAsync(await DeleteAsync(person, session), HttpStatusCode.Conflict));
+        await ariya.SqlAsync("update accounts set roles = '{}', updated_at = clock_timestamp() where email_canonical = $1", person.Email);
+        await Wait.UntilAsync("the role to be known as taken", TimeSpan.FromSeconds(10), async () =>
+            await DeleteAsync(person, session) is { StatusCode: HttpStatusCode.NoContent } deleted ? deleted : null);
+        Assert.Equal(0, await ariya.AccountsAsync(person));
+    }
+
+    [Fact]
     public async Task ASignInThatWaitsForTheAccountBesideItsDeletionIsDead()
     {
         var person = await Person.WithAccountAsync(ariya);
