@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Ariya.Tests.Admin;
 using Ariya.Tests.Distributed;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -26,6 +27,10 @@ public sealed class DocumentedAnswerTests(RunningAriya ariya) : IDisposable
         ["POST /verify-email"] = (303, null, "/verify-email?result=verified"),
         ["GET /reset-password"] = (200, "text/html", null),
         ["POST /reset-password"] = (303, null, "/reset-password?result=done"),
+        ["GET /confirm-email-change"] = (200, "text/html", null),
+        ["POST /confirm-email-change"] = (303, null, "/confirm-email-change?result=done"),
+        ["GET /undo-email-change"] = (200, "text/html", null),
+        ["POST /undo-email-change"] = (303, null, "/undo-email-change?result=done"),
         ["GET /pages.css"] = (200, "text/css", null),
         ["GET /openapi/v1.json"] = (200, "application/json", null),
         ["GET /alive"] = (200, "text/plain", null),
@@ -77,6 +82,8 @@ public sealed class DocumentedAnswerTests(RunningAriya ariya) : IDisposable
         await CallAsync("GET /reset-password", query: $"?token={link}");
         await CallAsync("POST /reset-password", new FormUrlEncodedContent([new("token", link), new("password", NewPassword)]));
 
+        await MoveAsync(person, reader);
+        await OperateAsync(reader);
         foreach (var get in new[] { "/api/health", "/.well-known/jwks.json", "/openapi/v1.json", "/pages.css", "/alive", "/health" })
         {
             await CallAsync($"GET {get}");
@@ -88,6 +95,55 @@ public sealed class DocumentedAnswerTests(RunningAriya ariya) : IDisposable
         Assert.Equal(routes.Order(StringComparer.Ordinal), _called.Order(StringComparer.Ordinal));
         var operations = s_document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject().Select(operation => $"{operation.Key.ToUpperInvariant()} {path.Key}"));
         Assert.Subset(_called.Select(call => call.Replace("{id:guid}", "{id}", StringComparison.Ordinal)).ToHashSet(), operations.ToHashSet());
+    }
+
+    // The address of one is changed and changed back by the API, that of the other by the pages.
+    private async Task MoveAsync(Person person, Person reader)
+    {
+        var (byApi, byPage) = (new Person(ariya), new Person(ariya));
+        _token = (await person.SignInAsync()).Access;
+        await CallAsync("POST /api/v1/account/email", new { email = byApi.Email, password = person.Password });
+        _token = null;
+        await CallAsync("POST /api/v1/auth/confirm-email-change", new { token = (await byApi.MailAsync("Confirm your new e-mail address")).Token });
+        await CallAsync("POST /api/v1/auth/undo-email-change", new { token = (await person.MailAsync("Your e-mail address was changed")).Token, password = NewPassword });
+
+        reader.Password = NewPassword;
+        await reader.SendAsync(HttpMethod.Post, "/api/v1/account/email", new { email = byPage.Email, password = NewPassword }, (await reader.SignInAsync()).Access);
+        var link = (await byPage.MailAsync("Confirm your new e-mail address")).Token;
+        await CallAsync("GET /confirm-email-change", query: $"?token={link}");
+        await CallAsync("POST /confirm-email-change", new FormUrlEncodedContent([new("token", link)]));
+        link = (await reader.MailAsync("Your e-mail address was changed")).Token;
+        await CallAsync("GET /undo-email-change", query: $"?token={link}");
+        await CallAsync("POST /undo-email-change", new FormUrlEncodedContent([new("token", link), new("password", "a third sentence nobody types")]));
+
+        person.Password = NewPassword;
+        _token = (await person.SignInAsync()).Access;
+        await CallAsync("DELETE /api/v1/account", new { password = NewPassword });
+    }
+
+    private async Task OperateAsync(Person subject)
+    {
+        const string Account = "/api/v1/admin/accounts/{id}", Mail = "/api/v1/admin/mails/{id}";
+        var (account, dead, waiting) = ($"{await ariya.AccountIdAsync(subject)}",
+            $"{await ariya.MailAsync("dead.letters@example.com", "dead")}", $"{await ariya.MailAsync("waiting.letters@example.com", "retry")}");
+        _token = (await Operator.SignInAsync(ariya)).AccessToken;
+        await CallAsync("GET /api/v1/admin/accounts", query: $"?email={subject.Email}");
+        foreach (var (operation, id, body) in new (string, string, object?)[]
+        {
+            ($"GET {Account}", account, null), ($"POST {Account}/disable", account, new { reason = "other" }), ($"POST {Account}/enable", account, null),
+            ($"DELETE {Account}/sessions", account, null), ($"GET {Account}/sign-in-obstacles", account, null),
+            ($"GET {Mail}", dead, null), ($"POST {Mail}/requeue", dead, null), ($"POST {Mail}/cancel", waiting, null),
+        })
+        {
+            await CallAsync(operation, body, route: operation.Replace("{id}", "{id:guid}", StringComparison.Ordinal), id: id);
+        }
+
+        await CallAsync("GET /api/v1/admin/sign-in-obstacles", query: $"?email={subject.Email}");
+        await CallAsync("GET /api/v1/admin/mails", query: $"?recipient={subject.Email}");
+        await CallAsync("GET /api/v1/admin/audit", query: $"?account={account}");
+        await CallAsync("POST /api/v1/admin/cleanup");
+        await CallAsync("GET /api/v1/admin/cleanup");
+        _token = null;
     }
 
     /// <summary>Calls an operation, named as the document does, and holds its answer against the document; its body, if it is JSON.</summary>

@@ -345,14 +345,15 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
     {
         Dictionary<string, (int Permits, int Window)> limits = new()
         {
-            ["auth"] = (2, 900), ["mail"] = (3, 60), ["refresh"] = (4, 300), ["api"] = (5, 3600), ["upload"] = (6, 3600),
+            ["auth"] = (2, 900), ["mail"] = (3, 60), ["refresh"] = (4, 300), ["api"] = (5, 3600), ["upload"] = (6, 3600), ["admin"] = (7, 900),
         };
         var host = _room.StartApi(server.Redis.ConnectionString,
-            ("RateLimits:AuthPermits", "2"), ("RateLimits:MailPermits", "3"), ("RateLimits:RefreshPermits", "4"), ("RateLimits:ApiPermits", "5"), ("RateLimits:UploadPermits", "6"));
+            ("RateLimits:AuthPermits", "2"), ("RateLimits:MailPermits", "3"), ("RateLimits:RefreshPermits", "4"), ("RateLimits:ApiPermits", "5"), ("RateLimits:UploadPermits", "6"), ("RateLimits:AdminPermits", "7"));
         var api = host.CreateClient();
         await Degraded.Conditions.UntilRedisAsync(api, "healthy");
         var email = await _room.AddAccountAsync();
         var token = await SignInAsync(api, email);
+        await _room.SqlAsync("update accounts set roles = '{admin}'");
         var unknown = new string('A', 43);
         var called = new HashSet<string>();
         foreach (var (method, path, body, policy) in new (HttpMethod, string, object?, string)[]
@@ -365,6 +366,9 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
             (HttpMethod.Post, "auth/reset-password", new { token = unknown, password = "another sentence nobody types" }, "auth"),
             (HttpMethod.Post, "auth/refresh", new { refreshToken = unknown }, "refresh"),
             (HttpMethod.Post, "auth/logout", new { refreshToken = unknown }, "refresh"),
+            (HttpMethod.Post, "auth/confirm-email-change", new { token = unknown }, "auth"),
+            (HttpMethod.Post, "auth/undo-email-change", new { token = unknown, password = "another sentence nobody types" }, "auth"),
+            (HttpMethod.Post, "account/email", new { email = "elsewhere@example.com", password = "not the sentence at all" }, "mail"),
             (HttpMethod.Get, "account", null, "api"),
             (HttpMethod.Patch, "account", new { firstName = "Augusta" }, "api"),
             (HttpMethod.Post, "account/password", new { currentPassword = "not the sentence at all", newPassword = "another sentence nobody types" }, "auth"),
@@ -375,6 +379,22 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
             (HttpMethod.Get, "account/sessions", null, "api"),
             (HttpMethod.Delete, "account/sessions", null, "api"),
             (HttpMethod.Delete, "account/sessions/{id:guid}", null, "api"),
+            (HttpMethod.Get, "admin/accounts", null, "admin"),
+            (HttpMethod.Get, "admin/accounts/{id:guid}", null, "admin"),
+            (HttpMethod.Post, "admin/accounts/{id:guid}/disable", new { reason = "other" }, "admin"),
+            (HttpMethod.Post, "admin/accounts/{id:guid}/enable", null, "admin"),
+            (HttpMethod.Delete, "admin/accounts/{id:guid}/sessions", null, "admin"),
+            (HttpMethod.Get, "admin/accounts/{id:guid}/sign-in-obstacles", null, "admin"),
+            (HttpMethod.Get, "admin/sign-in-obstacles", null, "admin"),
+            (HttpMethod.Get, "admin/mails", null, "admin"),
+            (HttpMethod.Get, "admin/mails/{id:guid}", null, "admin"),
+            (HttpMethod.Post, "admin/mails/{id:guid}/requeue", null, "admin"),
+            (HttpMethod.Post, "admin/mails/{id:guid}/cancel", null, "admin"),
+            (HttpMethod.Get, "admin/audit", null, "admin"),
+            (HttpMethod.Get, "admin/cleanup", null, "admin"),
+            (HttpMethod.Post, "admin/cleanup", null, "admin"),
+            // Last: it would end what the others are called with, were the account no admin's.
+            (HttpMethod.Delete, "account", new { password = ServerRoom.Password }, "auth"),
         })
         {
             called.Add($"{method} /api/v1/{path}");

@@ -107,6 +107,11 @@ public sealed class CommandTests(MailPostgres postgres) : OutboxRoom(postgres)
             insert into sessions (id, account_id, auth_epoch, nonce, user_agent, network, idle_expires_at, expires_at)
             values (gen_random_uuid(), $1, 1, '\x00', 'Firefox', '192.0.2.0/24', clock_timestamp() + interval '1 day', clock_timestamp() + interval '1 day')
             """, account);
+        await SqlAsync(
+            """
+            insert into email_changes (id, account_id, auth_epoch, old_email, old_email_canonical, new_email, new_email_canonical, network, user_agent, expires_at, confirmed_at)
+            values (gen_random_uuid(), $1, 1, 'old@example.com', 'old@example.com', 'grace@example.com', 'grace@example.com', 'n', 'a', clock_timestamp() + interval '6 days', now())
+            """, account);
         await AddAsync(MailKinds.PasswordReset, "grace@example.com");
         await Worker().RunOnceAsync();
         var link = Mail("grace@example.com").Token;
@@ -127,6 +132,7 @@ public sealed class CommandTests(MailPostgres postgres) : OutboxRoom(postgres)
         Assert.Contains("JWT_REFRESH_SECRET", command.Output, StringComparison.Ordinal);
         Assert.False(await WorksAsync(link));
         Assert.Equal("restored", await ScalarAsync<string>("select revoked_reason from sessions"));
+        Assert.Equal(0, await ScalarAsync<long>("select count(*) from email_changes where expires_at > clock_timestamp()"));
         Assert.Equal(2, await ScalarAsync<int>("select auth_epoch from accounts"));
         // Far beyond what was lost: no cached profile and no ETag of that time is right again.
         Assert.Equal(1001, await ScalarAsync<int>("select version from accounts"));

@@ -39,6 +39,8 @@ internal static class AfterRestore
                  where consumed_at is null
                  """,
                 cancellationToken);
+            // Those that wait for their new mailbox, and those that the old one could still undo: this is judged by the change and not by its link.
+            await db.ExecuteAsync($"update email_changes set expires_at = clock_timestamp() where expires_at > clock_timestamp()", cancellationToken);
             mails = await db.ExecuteAsync(
                 $"""
                  update outbox_messages

@@ -87,7 +87,7 @@ public sealed partial class EveryMailTests(MailPostgres postgres) : OutboxRoom(p
             Password, "a secret of the tests, 32 characters and more", new Npgsql.NpgsqlConnectionStringBuilder(Connection).Password!, "planted-in-a-row", Name,
             .. mails.Select(mail => mail.Token).Where(token => token.Length > 0), .. recipients, "refused@example.com", "deferred@example.com", "choked@example.com",
         ];
-        Assert.Equal(3, secrets.Count(secret => secret.Length == 43));
+        Assert.Equal(5, secrets.Count(secret => secret.Length == 43));
         Assert.All(secrets, secret => Assert.True(!log.Contains(secret, StringComparison.OrdinalIgnoreCase),
             $"{secret} is in: {log.Split('\n').FirstOrDefault(line => line.Contains(secret, StringComparison.OrdinalIgnoreCase))}"));
         // Six digits stand in many a number; a code would stand alone.
@@ -112,8 +112,13 @@ public sealed partial class EveryMailTests(MailPostgres postgres) : OutboxRoom(p
             }
 
             var account = await AccountAsync(address, Name[..40], Name[^40..]);
+            await SqlAsync("update accounts set status = $2 where id = $1", account,
+                kind switch { MailKinds.AccountDeleted => "deleted", MailKinds.AccountDisabled => "disabled", _ => "active" });
             await AddAsync(kind, address,
-                $$"""{"accountId":"{{account}}","sessionId":"{{await SessionAsync(account)}}","how":"reset","network":"192.0.2.0/24","userAgent":"Mozilla/5.0 Firefox/140.0"}""");
+                $$"""
+                {"accountId":"{{account}}","adminId":"{{account}}","sessionId":"{{await SessionAsync(account)}}","changeId":"{{await EmailChangeAsync(account, kind, address)}}",
+                 "how":"reset","reason":"other","network":"192.0.2.0/24","userAgent":"Mozilla/5.0 Firefox/140.0"}
+                """);
         }
 
         // The kind of a registration has another mail for an address that is taken.
@@ -121,6 +126,19 @@ public sealed partial class EveryMailTests(MailPostgres postgres) : OutboxRoom(p
         await AccountAsync("taken@example.com", Name[..40], Name[^40..]);
         await RegistrationMailAsync("taken@example.com");
         return recipients;
+    }
+
+    // From or to the address that the mail goes to.
+    private async Task<Guid> EmailChangeAsync(Guid account, string kind, string address)
+    {
+        var change = Guid.CreateVersion7();
+        await SqlAsync(
+            """
+            insert into email_changes (id, account_id, auth_epoch, old_email, old_email_canonical, new_email, new_email_canonical, network, user_agent, expires_at, confirmed_at)
+            values ($1, $2, 1, $3, $3, $4, $4, '192.0.2.0/24', 'curl/8', clock_timestamp() + interval '1 day', case when $5 then clock_timestamp() end)
+            """, change, account, kind == MailKinds.EmailChanged ? address : "old@example.com", kind == MailKinds.EmailChange ? address : "new@example.com",
+            kind == MailKinds.EmailChanged);
+        return change;
     }
 
     private async Task<Guid> SessionAsync(Guid account)

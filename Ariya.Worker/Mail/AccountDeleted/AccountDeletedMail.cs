@@ -1,12 +1,13 @@
 using Ariya.Data;
 using Ariya.Data.Outbox;
+using Ariya.ServiceDefaults.Settings;
 using Ariya.Worker.Outbox;
 using Npgsql;
 
 namespace Ariya.Worker.Mail.AccountDeleted;
 
 /// <summary>The last mail to an owner: the account was deleted.</summary>
-internal sealed class AccountDeletedMail : MailKind<Guid, Owner>
+internal sealed class AccountDeletedMail(PublicUrl url) : MailKind<Guid, Owner>
 {
     private static readonly MailTemplate s_template = new("AccountDeleted");
 
@@ -32,7 +33,7 @@ internal sealed class AccountDeletedMail : MailKind<Guid, Owner>
 
         var (html, text) = s_template.Render(
             ("firstName", found.FirstName), ("when", MailText.Moment(message.CreatedAt)), ("network", message.PayloadText("network")),
-            ("userAgent", HarmlessText.OfUserAgent(message.PayloadText("userAgent"))));
+            ("userAgent", HarmlessText.OfUserAgent(message.PayloadText("userAgent"))), ("url", url.Issuer));
         return PreparedMail.Send(message, new OutgoingMail(message.MailId, found.Email, found.Name, "Your account was deleted", html, text));
     }
 }
