@@ -30,7 +30,7 @@ public static class Telemetry
 
     // Below Warning they print paths as they were sent, whole addresses or the host that was asked for.
     private static readonly string[] s_pathLogs =
-        ["Microsoft.AspNetCore.Routing.Matching", "Microsoft.AspNetCore.StaticFiles", "Microsoft.AspNetCore.HttpOverrides", "Microsoft.AspNetCore.HostFiltering"];
+        ["Microsoft.AspNetCore.Routing.Matching", "Microsoft.AspNetCore.StaticFiles", "Microsoft.AspNetCore.HttpOverrides", "Microsoft.AspNetCore.HostFiltering", "Microsoft.AspNetCore.Cors"];
 
     private const int ExportTimeoutMilliseconds = 1000;
     private const int ShutdownTimeoutMilliseconds = 2000;

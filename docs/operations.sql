@@ -16,7 +16,7 @@ select attempt, stage, reply, duration_ms, at from outbox_attempts where message
 
 -- S4 (changes): sends a dead or late mail again, as a new one with a new link. Look first whether a later one of its kind waits.
 insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, salt)
-select uuidv7(), gen_random_uuid(), kind, payload || jsonb_build_object('requeueOf', id), recipient,
+select gen_random_uuid(), gen_random_uuid(), kind, payload || jsonb_build_object('requeueOf', id), recipient,
        clock_timestamp() + (deliver_before - created_at), uuid_send(gen_random_uuid())
 from outbox_messages where id = :'mail' and state in ('dead', 'expired') and recipient is not null
 returning id;
@@ -91,7 +91,7 @@ update sessions set revoked_at = clock_timestamp(), revoked_reason = 'email_chan
 update one_time_tokens set consumed_at = clock_timestamp()
 where consumed_at is null and (subject_id = :'account' or subject_id in (select id from email_changes where account_id = :'account'));
 update email_changes set undone_at = clock_timestamp(), expires_at = clock_timestamp() where account_id = :'account' and undone_at is null;
-insert into audit_events (id, kind, account_id, detail) values (uuidv7(), 'account.email_change_undone', :'account', 'by an operator');
+insert into audit_events (id, kind, account_id, detail) values (gen_random_uuid(), 'account.email_change_undone', :'account', 'by an operator');
 commit;
 
 -- S18 (changes): brings a deleted account back, signed out and with a password that nobody knows: its owner resets it.
@@ -102,7 +102,7 @@ set status = 'active', deleted_at = null, email_canonical = split_part(email_can
     password_hash = '$pbkdf2-sha512$i=220000$' || rtrim(encode(uuid_send(gen_random_uuid()), 'base64'), '=')
       || '$' || rtrim(encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'base64'), '=')
 where id = :'account' and status = 'deleted';
-insert into audit_events (id, kind, account_id, detail) values (uuidv7(), 'admin.account_enabled', :'account', 'brought back by an operator');
+insert into audit_events (id, kind, account_id, detail) values (gen_random_uuid(), 'admin.account_enabled', :'account', 'brought back by an operator');
 commit;
 
 -- S19: everything that is kept under an account, for the person who asks. Without what only signs or opens.
@@ -131,5 +131,5 @@ update sessions set revoked_at = clock_timestamp(), revoked_reason = 'account_de
 update one_time_tokens set consumed_at = clock_timestamp()
 where consumed_at is null and (subject_id = :'account' or subject_id in (select id from email_changes where account_id = :'account'));
 update email_changes set expires_at = clock_timestamp() where account_id = :'account' and expires_at > clock_timestamp();
-insert into audit_events (id, kind, account_id, detail) values (uuidv7(), 'account.deleted', :'account', 'by an operator');
+insert into audit_events (id, kind, account_id, detail) values (gen_random_uuid(), 'account.deleted', :'account', 'by an operator');
 commit;

@@ -29,20 +29,20 @@ internal sealed class DeleteAccount(AriyaDbContext db, CurrentPassword currentPa
     {
         var errors = new FieldErrors();
         var password = errors.PresentedPassword("password", request.Password);
-        if (errors.Any)
-        {
-            return Problem.Validation(errors);
-        }
-
-        // The role is taken first, by revoke-admin: so there is always an admin, or somebody who was asked.
-        return caller.Account.Roles.Contains(Account.AdminRole)
-            ? Problem.StateConflict()
+        return errors.Any
+            ? Problem.Validation(errors)
             : await admission.RunAsync(
                 caller.Account.Id.ToString(), request, () => delete.DeleteAsync(password, caller, client, cancellationToken), cancellationToken);
     }
 
     private async Task<IResult> DeleteAsync(string password, Caller caller, ClientInfo client, CancellationToken cancellationToken)
     {
+        // The role is taken first, by revoke-admin: so there is always an admin, or somebody who was asked.
+        if (caller.Account.Roles.Contains(Account.AdminRole))
+        {
+            return Problem.StateConflict();
+        }
+
         var proof = await currentPassword.ProveAsync(caller, password, null, client, cancellationToken);
         return proof.Refusal
             ?? (await ApplyAsync(proof, caller, client, cancellationToken) ? TypedResults.NoContent() : Problem.InvalidCredentials());

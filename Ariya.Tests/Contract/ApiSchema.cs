@@ -33,6 +33,11 @@ internal sealed class ApiSchema(JsonNode document)
 
     private IEnumerable<string> FaultsOfMembers(JsonObject members, JsonNode schema, string path)
     {
+        if (schema["additionalProperties"] is JsonObject any)
+        {
+            return members.SelectMany(member => Faults(member.Value, any, $"{path}.{member.Key}"));
+        }
+
         var known = schema["properties"]!.AsObject();
         var required = schema["required"]?.AsArray().Select(name => (string)name!) ?? [];
         return
