@@ -31,6 +31,7 @@ public static partial class ProgramEnd
     public static async Task<int> RunToEndAsync(this IHost host)
     {
         s_host = host;
+        var logger = LoggerOf(host);
         var hasFailed = false;
         try
         {
@@ -43,9 +44,9 @@ public static partial class ProgramEnd
 
             await host.WaitForShutdownAsync();
         }
-        catch
+        catch (Exception failure)
         {
-            // The host logs what a service throws at its start or stop.
+            Log.Unhandled(logger, failure);
             s_isLogged = true;
             throw;
         }
@@ -62,12 +63,15 @@ public static partial class ProgramEnd
             await work.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (work.IsFaulted || (work.IsCanceled && !lifetime.ApplicationStopping.IsCancellationRequested))
             {
-                // The host has logged it, or is about to.
+                Log.Unhandled(logger, work.Exception?.InnerException ?? new TaskCanceledException(work));
                 Volatile.Write(ref hasFailed, true);
                 lifetime.StopApplication();
             }
         }
     }
+
+    // The host's own records are silenced (Telemetry.cs): they come at their own time, which may be after the end of the log.
+    private static ILogger LoggerOf(IHost host) => host.Services.GetRequiredService<ILoggerFactory>().CreateLogger(LogTroubles.Category);
 
     private static void End(Exception failure)
     {
@@ -77,7 +81,7 @@ public static partial class ProgramEnd
         }
         else if (!s_isLogged)
         {
-            Log.Unhandled(s_host.Services.GetRequiredService<ILoggerFactory>().CreateLogger(LogTroubles.Category), failure);
+            Log.Unhandled(LoggerOf(s_host), failure);
             // Lines are written by threads of their own, which this waits for.
             foreach (var provider in s_host.Services.GetServices<ILoggerProvider>())
             {

@@ -26,11 +26,15 @@ public static class Telemetry
     public const string ActivitySourceName = "Ariya";
     public const string MeterName = "Ariya";
 
-    private const string RequestLogCategory = "Microsoft.AspNetCore.Hosting.Diagnostics";
-
-    // Below Warning they print paths as they were sent, whole addresses or the host that was asked for.
-    private static readonly string[] s_pathLogs =
-        ["Microsoft.AspNetCore.Routing.Matching", "Microsoft.AspNetCore.StaticFiles", "Microsoft.AspNetCore.HttpOverrides", "Microsoft.AspNetCore.HostFiltering", "Microsoft.AspNetCore.Cors"];
+    // What these print below a level stands in no log. The request log prints query strings, and mailed tokens stand in those; at Critical it stays: start-up
+    // failures use it, and the host makes a request's activity only while it is on. The host's own failures are recorded by ProgramEnd. The others print
+    // paths as they were sent, whole addresses, or the host or origin that was asked for.
+    private static readonly (string Category, LogLevel From)[] s_silenced =
+    [
+        ("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Critical), ("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical),
+        ("Microsoft.AspNetCore.Routing.Matching", LogLevel.Warning), ("Microsoft.AspNetCore.StaticFiles", LogLevel.Warning),
+        ("Microsoft.AspNetCore.HttpOverrides", LogLevel.Warning), ("Microsoft.AspNetCore.HostFiltering", LogLevel.Warning), ("Microsoft.AspNetCore.Cors", LogLevel.Warning),
+    ];
 
     private const int ExportTimeoutMilliseconds = 1000;
     private const int ShutdownTimeoutMilliseconds = 2000;
@@ -47,7 +51,7 @@ public static class Telemetry
 
     internal static void AddTo(IHostApplicationBuilder builder)
     {
-        builder.Services.PostConfigure<LoggerFilterOptions>(SilenceRequestLog);
+        builder.Services.PostConfigure<LoggerFilterOptions>(Silence);
         if (string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
         {
             return;
@@ -174,18 +178,15 @@ public static class Telemetry
         }
     };
 
-    /// <summary>
-    /// The request log prints query strings, and mailed tokens stand in those, so its lines are dropped whatever the configuration says, and
-    /// so are those of others that print paths and addresses. Critical stays: start-up failures use it, and the host makes a request's activity and logging scope only while it is on.
-    /// </summary>
-    private static void SilenceRequestLog(LoggerFilterOptions options)
+    /// <summary>Silences categories whatever the configuration says: also rules for what is below one, or for a part of its name.</summary>
+    private static void Silence(LoggerFilterOptions options)
     {
         var rules = options.Rules;
         for (var i = rules.Count - 1; i >= 0; i--)
         {
-            var category = rules[i].CategoryName;
-            if (category?.StartsWith("Microsoft.AspNetCore.Hosting.D", StringComparison.OrdinalIgnoreCase) == true
-                || s_pathLogs.Any(name => category?.StartsWith(name, StringComparison.OrdinalIgnoreCase) == true))
+            if (rules[i].CategoryName is { } category
+                && (category.StartsWith("Microsoft.AspNetCore.Hosting.D", StringComparison.OrdinalIgnoreCase)
+                    || Array.Exists(s_silenced, silenced => category.StartsWith(silenced.Category, StringComparison.OrdinalIgnoreCase))))
             {
                 rules.RemoveAt(i);
             }
@@ -195,10 +196,9 @@ public static class Telemetry
         string?[] providers = [null, .. rules.Select(rule => rule.ProviderName).OfType<string>().Distinct()];
         foreach (var provider in providers)
         {
-            rules.Add(new LoggerFilterRule(provider, RequestLogCategory, LogLevel.Critical, null));
-            foreach (var category in s_pathLogs)
+            foreach (var (category, from) in s_silenced)
             {
-                rules.Add(new LoggerFilterRule(provider, category, LogLevel.Warning, null));
+                rules.Add(new LoggerFilterRule(provider, category, from, null));
             }
         }
     }

@@ -37,7 +37,7 @@ public sealed class EnumerationTests(RunningAriya ariya)
         await ariya.ScalarAsync<long>(
             """
             select count(*) from outbox_messages
-            where state in ('pending', 'leased') or state = 'retry' and due_at < clock_timestamp() + interval '1 minute'
+            where state = 'leased' or state in ('pending', 'retry') and due_at < clock_timestamp() + interval '1 minute'
             """) == 0
             ? (object)known : null);
 
