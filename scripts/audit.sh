@@ -8,7 +8,7 @@ status=0
 look() {
   found=$(dotnet list package "--$1" --include-transitive 2>&1) || { echo "$found"; echo "dotnet list package --$1 failed." >&2; exit 1; }
   unknown=$(echo "$found" | sed -n 's/^ *> \([^ ]*\).*/\1/p' | sort -u | while read -r package; do
-    grep -q "^$package  *[^ ]" scripts/audit-exceptions || echo "$package"
+    grep -q "^$1 $package  *[^ ]" scripts/audit-exceptions || echo "$package"
   done)
   if [ -n "$unknown" ]; then
     echo "$found" | grep '>'

@@ -33,4 +33,4 @@ if [ ! -s "$folder/smtp_password" ]; then
   [ -n "${SMTP_PASSWORD:-}" ] || { echo "Set SMTP_PASSWORD, or write it to $folder/smtp_password." >&2; exit 1; }
   put smtp_password "$SMTP_PASSWORD"
 fi
-echo "The secrets are in $folder. Keep a copy elsewhere: without jwt_secret nobody stays signed in."
+echo "The secrets are in $folder. Keep a copy elsewhere: without jwt_refresh_secret nobody stays signed in, without jwt_secret the audit cannot be checked."

@@ -5,7 +5,7 @@ namespace Ariya.Api.Accounts;
 
 /// <summary>An account as its owner sees it.</summary>
 /// <param name="Id">Stable, and the subject of access tokens.</param>
-/// <param name="Email">The address as typed at registration.</param>
+/// <param name="Email">The address as typed.</param>
 /// <param name="FirstName">First name.</param>
 /// <param name="LastName">Last name.</param>
 /// <param name="EmailVerified">Always true: an account begins with a proven mailbox.</param>

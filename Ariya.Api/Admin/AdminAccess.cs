@@ -4,11 +4,12 @@ using Ariya.Api.Problems;
 using Ariya.Api.Sessions;
 using Ariya.Data;
 using Ariya.Data.Accounts;
-using Ariya.ServiceDefaults.Settings;
 using Microsoft.AspNetCore.Authentication;
-using Microsoft.Extensions.Options;
 
 namespace Ariya.Api.Admin;
+
+/// <summary>From where operators may call; from everywhere when there are none.</summary>
+internal sealed record AdminNetworks(List<IPNetwork> Known);
 
 /// <summary>The mark of a route for operators.</summary>
 internal sealed record AdminsOnly;
@@ -22,13 +23,9 @@ internal static class AdminAccess
     // A session may live for a month; what it may do here ends with the working day it began on.
     private static readonly TimeSpan s_signInLifetime = TimeSpan.FromHours(12);
 
-    public static void AddAdminAccess(this IHostApplicationBuilder builder)
-    {
-        if (builder.AddSettings<AdminOptions>(AdminOptions.Section).Parse() is null)
-        {
-            builder.AddWrongSetting("Admin__Networks must be networks such as 10.1.0.0/16, comma separated.");
-        }
-    }
+    /// <summary><c>Admin:Networks</c> (CIDR, comma separated): from where operators may call; without it, from everywhere.</summary>
+    public static void AddAdminAccess(this IHostApplicationBuilder builder) =>
+        builder.Services.AddSingleton(new AdminNetworks(builder.ReadNetworks("Admin:Networks")));
 
     public static TBuilder AdminsOnly<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder =>
         builder.WithMetadata(new AdminsOnly());
@@ -36,7 +33,7 @@ internal static class AdminAccess
     /// <summary>Elsewhere than in the networks of operators their routes are as paths that are not there. Comes before the limits, which would tell.</summary>
     public static void UseAdminNetworks(this WebApplication app)
     {
-        var networks = app.Services.GetRequiredService<IOptions<AdminOptions>>().Value.Parse()!;
+        var networks = app.Services.GetRequiredService<AdminNetworks>().Known;
         if (networks.Count == 0)
         {
             return;
@@ -44,7 +41,7 @@ internal static class AdminAccess
 
         app.Use((context, next) =>
         {
-            if (IsForAdmins(context) && !IsWithin(networks, context.Connection.RemoteIpAddress))
+            if (IsUnderAdmin(context) && !IsWithin(networks, context.Connection.RemoteIpAddress))
             {
                 context.SetEndpoint(null);
                 context.Response.StatusCode = StatusCodes.Status404NotFound;
@@ -66,7 +63,7 @@ internal static class AdminAccess
                 return;
             }
 
-            var found = await FindAsync(context);
+            var found = await context.InTimeAsync(FindAsync(context));
             if (found is null)
             {
                 await context.ChallengeAsync();
@@ -87,6 +84,10 @@ internal static class AdminAccess
     }
 
     private static bool IsForAdmins(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<AdminsOnly>() is not null;
+
+    // A wrong method and a preflight have no endpoint of ours.
+    private static bool IsUnderAdmin(HttpContext context) =>
+        IsForAdmins(context) || context.Request.Path.StartsWithSegments("/api/v1/admin", StringComparison.OrdinalIgnoreCase);
 
     private static bool IsWithin(IReadOnlyList<IPNetwork> networks, IPAddress? address)
     {

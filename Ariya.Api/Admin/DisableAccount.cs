@@ -18,13 +18,12 @@ namespace Ariya.Api.Admin;
 public sealed record DisableAccountRequest(string? Reason);
 
 /// <summary>
-/// In one commit: nobody is signed in, no mailed link works or is sent, and the owner is told. Whoever disables is an admin under the lock of both
+/// In one commit: nobody is signed in, no mailed link works while it lasts or is sent, and the owner is told. Whoever disables is an admin under the lock of both
 /// accounts and cannot mean himself: so of two admins who disable each other one is left, and there is always a last one.
 /// </summary>
 internal sealed class DisableAccount(AriyaDbContext db, IdempotentWork work, OutboxBell bell, CallerCache cache)
 {
     private static readonly string[] s_reasons = ["abuse", "compromised", "requested", "other"];
-    private static readonly string[] s_mailsWithLinks = [MailKinds.PasswordReset, MailKinds.VerificationAgain, MailKinds.Registration];
 
     /// <summary>Ends its sessions within 2 s on every instance. One that is disabled stays as it is.</summary>
     public static async Task<IResult> HandleAsync(
@@ -75,7 +74,7 @@ internal sealed class DisableAccount(AriyaDbContext db, IdempotentWork work, Out
                    where x.subject_id = a.id and x.purpose = {OneTimeToken.ResetPassword} and x.consumed_at is null),
                  c as materialized (
                    select o.id from outbox_messages o join a on o.recipient = a.email_canonical
-                   where o.kind = any({s_mailsWithLinks}) and o.state in ('pending', 'retry', 'held') for update of o skip locked),
+                   where o.kind = any({MailFound.KindsWithLinks}) and o.state in ('pending', 'retry', 'held') for update of o skip locked),
                  m as (
                    update outbox_messages o set state = 'dropped', settled_at = clock_timestamp(), reason = 'the account was disabled' from c where o.id = c.id)
                  select status from accounts where id = {id}

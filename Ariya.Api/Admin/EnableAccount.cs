@@ -12,7 +12,7 @@ namespace Ariya.Api.Admin;
 internal sealed class EnableAccount(AriyaDbContext db, IdempotentWork work, CallerCache cache)
 {
     /// <summary>
-    /// Makes a disabled account active. Its sessions stay ended and its mailed links used: the owner signs in, or asks for a new password.
+    /// Makes a disabled account active. Its sessions stay ended and its reset links used: the owner signs in, or asks for a new password. A change of address can still be undone.
     /// </summary>
     public static Task<IResult> HandleAsync(
         Guid id, Caller admin, ClientInfo client, Admission admission, EnableAccount enable, CancellationToken cancellationToken) =>

@@ -1,4 +1,5 @@
 using Ariya.Data;
+using Ariya.Data.Outbox;
 using Npgsql;
 
 namespace Ariya.Api.Admin;
@@ -23,6 +24,9 @@ public sealed record MailFound(
     internal const string RequeueMember = "requeueOf";
 
     private const int Lately = 10;
+
+    /// <summary>Mails that let somebody sign in who cannot.</summary>
+    internal static readonly string[] KindsWithLinks = [MailKinds.Registration, MailKinds.VerificationAgain, MailKinds.PasswordReset];
 
     /// <summary>The columns of <c>outbox_messages m</c> that are shown. Neither salt nor payload is.</summary>
     internal static SqlText Columns =>

@@ -10,7 +10,7 @@ namespace Ariya.Api.Admin;
 
 /// <summary>An account as an operator sees it.</summary>
 /// <param name="Id">Its id.</param>
-/// <param name="Email">The address as typed at registration.</param>
+/// <param name="Email">The address as typed.</param>
 /// <param name="FirstName">First name.</param>
 /// <param name="LastName">Last name.</param>
 /// <param name="Locale">The preferred language (BCP 47), or null.</param>
@@ -108,8 +108,8 @@ internal sealed class ReadAccount(AriyaDbContext db, AddressKeys addressKeys)
                 row => sessions.Add(new SessionForAdmins(row.Get<Guid>("id"), row.Get<DateTimeOffset>("created_at"), row.Get<DateTimeOffset>("last_used_at"),
                     row.Get<string>("user_agent"), row.Get<string>("network")))),
         ];
-        // An account that is gone may have none.
-        if (EmailAddress.TryParse(account.Email, out var email))
+        // The address of one that is deleted may be somebody else's by now.
+        if (account.Status != Account.Deleted && EmailAddress.TryParse(account.Email, out var email))
         {
             steps.Add(MailFound.LastStep(email.Canonical, mails));
             steps.Add(FailureCounter.Step(addressKeys, email, counters));

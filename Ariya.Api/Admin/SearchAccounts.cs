@@ -14,7 +14,7 @@ public sealed record AccountsFound(IReadOnlyList<AccountFound> Accounts, string?
 
 /// <summary>An account in a list.</summary>
 /// <param name="Id">Its id.</param>
-/// <param name="Email">The address as typed at registration.</param>
+/// <param name="Email">The address as typed.</param>
 /// <param name="FirstName">First name.</param>
 /// <param name="LastName">Last name.</param>
 /// <param name="Status">Such as active or disabled.</param>
@@ -30,7 +30,7 @@ internal sealed class SearchAccounts(AriyaDbContext db, AddressKeys addressKeys)
 
     // Behind everything that begins with the same letters: the last code point there is.
     private const string Last = "\U0010FFFF";
-    private static readonly string[] s_statuses = [Account.Active, Account.Disabled, "deleted"];
+    private static readonly string[] s_statuses = [Account.Active, Account.Disabled, Account.Deleted];
 
     /// <summary>
     /// Finds accounts by <c>id</c>, by <c>email</c> in any spelling, by how the address begins (<c>emailPrefix</c>) or by <c>status</c>; at most <c>limit</c> (100),

@@ -39,7 +39,6 @@ public sealed record SignInRefusal(DateTimeOffset At, string? Network, string? U
 internal sealed class SignInObstacles(AriyaDbContext db, AddressKeys addressKeys)
 {
     private const int Lately = 10;
-    private static readonly string[] s_mailsWithLinks = [MailKinds.Registration, MailKinds.VerificationAgain, MailKinds.PasswordReset];
     private static readonly string[] s_notSeen =
     [
         "Limits are counted under keys that do not tell a network: whoever is refused by one gets 429 rate_limited, and violated-policies names it.",
@@ -135,7 +134,7 @@ internal sealed class SignInObstacles(AriyaDbContext db, AddressKeys addressKeys
             }
         }
 
-        if (seen.Mails.FirstOrDefault(mail => s_mailsWithLinks.Contains(mail.Kind)) is { } last && OfMail(last) is { } ofMail)
+        if (seen.Mails.FirstOrDefault(mail => MailFound.KindsWithLinks.Contains(mail.Kind)) is { } last && OfMail(last) is { } ofMail)
         {
             yield return ofMail;
         }

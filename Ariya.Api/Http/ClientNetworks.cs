@@ -61,21 +61,7 @@ internal static partial class ClientNetworks
     /// </summary>
     public static void AddClientNetworks(this IHostApplicationBuilder builder)
     {
-        var networks = (builder.Configuration["Proxies:Networks"] ?? "")
-            .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        var known = new List<System.Net.IPNetwork>();
-        foreach (var text in networks)
-        {
-            if (System.Net.IPNetwork.TryParse(text, out var network))
-            {
-                known.Add(network);
-            }
-            else
-            {
-                builder.AddWrongSetting($"Proxies__Networks: '{text}' is no network such as 10.0.0.0/8.");
-            }
-        }
-
+        var known = builder.ReadNetworks("Proxies:Networks");
         builder.Services.Configure<ForwardedHeadersOptions>(options =>
         {
             options.ForwardedHeaders = known.Count > 0 ? ForwardedHeaders.XForwardedFor : ForwardedHeaders.None;
@@ -85,6 +71,25 @@ internal static partial class ClientNetworks
             options.KnownIPNetworks.Clear();
             known.ForEach(options.KnownIPNetworks.Add);
         });
+    }
+
+    /// <summary>The networks of a setting (CIDR, comma separated); what is none is noted as wrong.</summary>
+    public static List<System.Net.IPNetwork> ReadNetworks(this IHostApplicationBuilder builder, string setting)
+    {
+        var known = new List<System.Net.IPNetwork>();
+        foreach (var text in (builder.Configuration[setting] ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (System.Net.IPNetwork.TryParse(text, out var network))
+            {
+                known.Add(network);
+            }
+            else
+            {
+                builder.AddWrongSetting($"{setting.Replace(":", "__", StringComparison.Ordinal)}: '{text}' is no network such as 10.0.0.0/8.");
+            }
+        }
+
+        return known;
     }
 
     /// <summary>Takes the client's address from the proxies that may name it, and says once when another one tries.</summary>

@@ -1,3 +1,4 @@
+using Ariya.ServiceDefaults.Settings;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -10,7 +11,7 @@ internal static class LogSinks
 {
     public static void AddTo(IHostApplicationBuilder builder)
     {
-        builder.Services.AddOptions<LogOptions>().BindConfiguration(LogOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.AddSettings<LogOptions>(LogOptions.Section);
         builder.Services.TryAddSingleton<LogTroubles>();
         builder.Services.TryAddSingleton<EventRate>();
         builder.Services.TryAddSingleton<Performance>();

@@ -51,7 +51,7 @@ internal sealed partial class Performance : IHostedService, IDisposable
     /// <param name="line">A request that was answered.</param>
     public void Judge(in RequestLine line)
     {
-        if (line.Milliseconds >= _slow.TotalMilliseconds && _rate.Admits(nameof(Log.SlowRequest), out var withheld))
+        if (line.Milliseconds >= _slow.TotalMilliseconds && _rate.Admits("performance.slow_request", out var withheld))
         {
             Log.SlowRequest(_logger, line.Method, line.Route ?? "without a route", line.Status, Math.Round(line.Milliseconds), withheld);
         }
@@ -59,7 +59,7 @@ internal sealed partial class Performance : IHostedService, IDisposable
 
     private void Judge(Activity span)
     {
-        if (span.Duration >= _slow && span.GetTagItem("db.query.text") is string text && _rate.Admits(nameof(Log.SlowStatement), out var withheld))
+        if (span.Duration >= _slow && span.GetTagItem("db.query.text") is string text && _rate.Admits("performance.slow_statement", out var withheld))
         {
             var statement = Spaces().Replace(text, " ").Trim();
             Log.SlowStatement(

@@ -75,7 +75,7 @@ public sealed class AdminAccessTests(RunningAriya ariya)
     public async Task OutsideTheNetworksOfOperatorsThereAreNoSuchPaths()
     {
         // 127.0.0.1 calls, which is mapped into IPv6 where the listener speaks both.
-        await using var elsewhere = ApiHost.With(null, null, ("Admin:Networks", "10.1.0.0/16, 2001:db8::/32"));
+        await using var elsewhere = ApiHost.With(null, null, ("Admin:Networks", "10.1.0.0/16, 2001:db8::/32"), ("Cors:Origins", "https://shop.example.com"));
         using var unknown = await elsewhere.SendAsync(HttpMethod.Get, $"{Prefix}/nothing");
         var nothing = await Answers.ShapeAsync(unknown);
         foreach (var (method, path) in Routes())
@@ -83,6 +83,16 @@ public sealed class AdminAccessTests(RunningAriya ariya)
             using var answer = await elsewhere.SendAsync(method, path);
             Assert.Equal(nothing, await Answers.ShapeAsync(answer));
         }
+
+        // Nor do a wrong method or a browser that asks first tell of them.
+        using var wrong = await elsewhere.SendAsync(HttpMethod.Put, $"{Prefix}/cleanup");
+        Assert.Equal(nothing, await Answers.ShapeAsync(wrong));
+        using var client = elsewhere.CreateClient();
+        using var preflight = new HttpRequestMessage(HttpMethod.Options, $"{Prefix}/cleanup");
+        preflight.Headers.Add("Origin", "https://shop.example.com");
+        preflight.Headers.Add("Access-Control-Request-Method", "GET");
+        using var refused = await client.SendAsync(preflight);
+        Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
 
         await using var here = ApiHost.With(null, null, ("Admin:Networks", "127.0.0.0/8"));
         using var asked = await here.SendAsync(HttpMethod.Get, $"{Prefix}/cleanup");

@@ -54,6 +54,23 @@ public sealed class SignInObstacleTests(RunningAriya ariya)
     }
 
     [Fact]
+    public async Task ADeletedAccountIsNotThereAnyMoreWhoeverHasItsAddressSinceThen()
+    {
+        var admin = await Operator.SignInAsync(ariya);
+        var person = await Person.WithAccountAsync(ariya);
+        var id = await ariya.AccountIdAsync(person);
+        await person.SendAsync(HttpMethod.Delete, "/api/v1/account", new { password = person.Password }, (await person.SignInAsync()).Access);
+        await new Person(ariya, person.Email) { FirstName = "Ada" }.RegisterAsync();
+        var report = await admin.GetAsync($"accounts/{id}/sign-in-obstacles");
+        Assert.Equal(["deleted"], CodesOf(report));
+        Assert.Empty(report["mails"]!.AsArray());
+        var account = await admin.GetAsync($"accounts/{id}");
+        Assert.Equal("deleted", (string?)account["status"]);
+        Assert.Empty(account["mails"]!.AsArray());
+        Assert.Contains("not_verified", CodesOf(await OfAddressAsync(admin, person)));
+    }
+
+    [Fact]
     public async Task ADisabledAccountIsSaidToBeSinceWhenAndByWhom()
     {
         var admin = await Operator.SignInAsync(ariya);

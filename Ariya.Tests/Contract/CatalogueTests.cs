@@ -11,7 +11,7 @@ namespace Ariya.Tests.Contract;
 public sealed partial class CatalogueTests(ApiHost api) : IClassFixture<ApiHost>
 {
     // Read where they are used, not bound to a class.
-    private static readonly string[] s_sectionsWithoutClass = ["AppHost", "ConnectionStrings", "Database", "Passwords", "Ports", "Proxies"];
+    private static readonly string[] s_sectionsWithoutClass = ["Admin", "AppHost", "ConnectionStrings", "Database", "Passwords", "Ports", "Proxies"];
 
     [Fact]
     public void EveryRefusalIsInTheDocumentOnceAndNoOther()

@@ -12,7 +12,7 @@ namespace Ariya.Tests.Degraded;
 [Collection(ServerRoomTests.Name)]
 public sealed class RelayAwayTests(ServerRoom server) : IAsyncLifetime
 {
-    // The list says "in normal time"; without a hash that is a few milliseconds, and a busy machine takes the rest.
+    // docs/promises.md says "in normal time"; without a hash that is a few milliseconds, and a busy machine takes the rest.
     private static readonly TimeSpan s_normal = TimeSpan.FromMilliseconds(250);
 
     private Room _room = null!;

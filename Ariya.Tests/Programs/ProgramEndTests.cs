@@ -20,7 +20,7 @@ public sealed class ProgramEndTests
         await using var api = ApiProcess.Start("Host=db.example.com;Username=u;Password=hunter2;Database=d", "cache.example.com:6379,password=hunter2",
             ("JWT_SECRET", "hunter2"), ("JWT_REFRESH_SECRET", "hunter2"), ("JWT_SECRET_PREVIOUS_FILE", "/hunter2/hunter2"), ("APP_URL", "http://localhost"),
             ("Proxies__Networks", "10.0.0.0/33,all"), ("RateLimits__AuthPermits", "-1"), ("Redis__Patience", "00:00:00"), ("Sessions__IdleLifetime", "long"),
-            ("Shutdown__DrainDelay", "00:01:00"));
+            ("Shutdown__DrainDelay", "00:01:00"), ("Logs__MaxFiles", "1"), ("Admin__Networks", "everywhere"));
         await api.EndAsync(s_patience);
 
         Assert.Equal(1, api.ExitCode);
@@ -28,7 +28,7 @@ public sealed class ProgramEndTests
             "JWT_SECRET_PREVIOUS_FILE names a file that is not there", "PostgreSQL is on another machine", "JWT_SECRET is too weak", "JWT_REFRESH_SECRET is too weak",
             "JWT_SECRET and JWT_REFRESH_SECRET are equal", "APP_URL must start with https://", "Sessions__IdleLifetime must be a duration",
             "Proxies__Networks: '10.0.0.0/33'", "Proxies__Networks: 'all'", "Shutdown__DrainDelay must be", "Redis__Patience must be", "Redis is on another machine",
-            "RateLimits__AuthPermits must be");
+            "RateLimits__AuthPermits must be", "Logs__MaxFiles must be", "Admin__Networks: 'everywhere'");
     }
 
     [Theory]
