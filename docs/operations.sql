@@ -87,7 +87,7 @@ select 1 from accounts where id = :'account' for no key update;
 update accounts a
 set email = c.old_email, email_canonical = c.old_email_canonical, auth_epoch = a.auth_epoch + 1, version = a.version + 1, updated_at = clock_timestamp()
 from email_changes c
-where c.id = :'change' and c.account_id = :'account' and c.confirmed_at is not null and a.id = c.account_id and a.status = 'active';
+where c.id = :'change' and c.account_id = :'account' and c.confirmed_at is not null and a.id = c.account_id and a.status in ('active', 'disabled');
 update sessions set revoked_at = clock_timestamp(), revoked_reason = 'email_change_undone' where account_id = :'account' and revoked_at is null;
 update one_time_tokens set consumed_at = clock_timestamp()
 where consumed_at is null and (subject_id = :'account' or subject_id in (select id from email_changes where account_id = :'account'));
@@ -95,7 +95,8 @@ update email_changes set undone_at = clock_timestamp(), expires_at = clock_times
 insert into audit_events (id, kind, account_id, detail) values (gen_random_uuid(), 'account.email_change_undone', :'account', 'by an operator');
 commit;
 
--- S18 (changes): brings a deleted account back, signed out and with a password that nobody knows: its owner resets it.
+-- S18 (changes): brings a deleted account back, signed out and with a password that nobody knows: its owner resets it. Look first whether its address was
+-- changed before it was deleted (S17 shows it), and give that back before anybody asks for a reset.
 -- It fails when another account has the address by now.
 begin;
 update accounts

@@ -54,7 +54,7 @@ internal sealed class ChangeEmail(
 
     private async Task<IResult> RequestAsync(EmailAddress email, string password, Caller caller, ClientInfo client, CancellationToken cancellationToken)
     {
-        var proof = await currentPassword.ProveAsync(caller, password, null, client, cancellationToken);
+        var proof = await currentPassword.ProveAsync(caller.Account.Id, caller.Account.Email, password, null, client, cancellationToken);
         return proof.Refusal
             ?? (await WriteAsync(email, proof, caller, client, cancellationToken) ? TypedResults.Accepted((string?)null) : Problem.InvalidCredentials());
     }
@@ -64,6 +64,8 @@ internal sealed class ChangeEmail(
     {
         var written = await work.DoAsync(() => db.QueryBatchAsync(
             [
+                // Mails to one address are counted one after the other.
+                $"select pg_advisory_xact_lock(hashtextextended({email.Canonical}, 0))",
                 $"select 1 from sign_in_failures where key = {proof.JudgingKey} for update",
                 $"select 1 from accounts where id = {caller.Account.Id} for no key update",
                 $"""

@@ -46,7 +46,7 @@ internal sealed class ChangePassword(AriyaDbContext db, CurrentPassword currentP
 
     private async Task<IResult> ChangeAsync(string current, string wanted, Caller caller, ClientInfo client, CancellationToken cancellationToken)
     {
-        var proof = await currentPassword.ProveAsync(caller, current, wanted, client, cancellationToken);
+        var proof = await currentPassword.ProveAsync(caller.Account.Id, caller.Account.Email, current, wanted, client, cancellationToken);
         return proof.Refusal
             ?? (await ApplyAsync(caller, proof, client, cancellationToken) ? TypedResults.NoContent() : Problem.InvalidCredentials());
     }

@@ -2,7 +2,6 @@ using Ariya.Api.Auth;
 using Ariya.Api.Http;
 using Ariya.Api.Passwords;
 using Ariya.Api.Problems;
-using Ariya.Api.Sessions;
 using Ariya.Data;
 using Ariya.Data.Accounts;
 
@@ -16,23 +15,25 @@ namespace Ariya.Api.Accounts;
 internal sealed record PasswordProof(IResult? Refusal, string Hash, byte[] JudgingKey, string? NewHash);
 
 /// <summary>
-/// Asks a signed-in caller for the password again, before what an access token alone must not be enough for. A stolen token must not become
+/// Asks for the password again, before what an access token or a mailed link alone must not be enough for. A stolen token must not become
 /// a way to guess the password either, so wrong ones count as they do at sign-in.
 /// </summary>
 internal sealed class CurrentPassword(AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, SecurityEvents security)
 {
-    /// <param name="caller">Whose password.</param>
+    /// <param name="accountId">Whose password.</param>
+    /// <param name="address">The account's address, under which wrong passwords count.</param>
     /// <param name="presented">What they say it is.</param>
     /// <param name="wanted">A new password to hash in the same place of the gate, or null.</param>
     /// <param name="client">Who asks.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public async Task<PasswordProof> ProveAsync(Caller caller, string presented, string? wanted, ClientInfo client, CancellationToken cancellationToken)
+    public async Task<PasswordProof> ProveAsync(
+        Guid accountId, string address, string presented, string? wanted, ClientInfo client, CancellationToken cancellationToken)
     {
-        _ = EmailAddress.TryParse(caller.Account.Email, out var email);
+        _ = EmailAddress.TryParse(address, out var email);
         await hasher.EnsureReadyAsync(cancellationToken);
         var addressKey = addressKeys.Of(email!);
         var networkKey = addressKeys.Of(email!, client.Network);
-        var known = await LookUpAsync(caller.Account.Id, client.Network, networkKey, addressKey, cancellationToken);
+        var known = await LookUpAsync(accountId, client.Network, networkKey, addressKey, cancellationToken);
         if (known is null)
         {
             return Refuse(Problem.Unauthenticated());
@@ -52,18 +53,17 @@ internal sealed class CurrentPassword(AriyaDbContext db, PasswordHasher hasher, 
                 return Refuse(Problem.Busy());
             }
 
+            // Both whatever comes of the first: whether it was right may not be read from the time either.
             isRight = hasher.Verify(known.PasswordHash, presented);
-            if (isRight && wanted is not null)
-            {
-                newHash = hasher.Create(wanted);
-            }
+            newHash = wanted is null ? null : hasher.Create(wanted);
         }
 
         if (!isRight)
         {
+            // A guess that was judged counts, however late it is: with the request's own token whoever times it well would guess uncounted.
             var failures = await SignInDelay.CountFailureAsync(
-                db, known.IsKnownNetwork ? [networkKey, addressKey] : [addressKey], addressKey, caller.Account.Id, client, cancellationToken);
-            security.WrongPassword(caller.Account.Id, failures, client.Network);
+                db, known.IsKnownNetwork ? [networkKey, addressKey] : [addressKey], addressKey, accountId, client, CancellationToken.None);
+            security.WrongPassword(accountId, failures, client.Network);
             return Refuse(Problem.InvalidCredentials());
         }
 

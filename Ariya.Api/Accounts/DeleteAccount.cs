@@ -43,7 +43,7 @@ internal sealed class DeleteAccount(AriyaDbContext db, CurrentPassword currentPa
             return Problem.StateConflict();
         }
 
-        var proof = await currentPassword.ProveAsync(caller, password, null, client, cancellationToken);
+        var proof = await currentPassword.ProveAsync(caller.Account.Id, caller.Account.Email, password, null, client, cancellationToken);
         return proof.Refusal
             ?? (await ApplyAsync(proof, caller, client, cancellationToken) ? TypedResults.NoContent() : Problem.InvalidCredentials());
     }
@@ -73,7 +73,7 @@ internal sealed class DeleteAccount(AriyaDbContext db, CurrentPassword currentPa
                  c as (
                    update email_changes x set expires_at = clock_timestamp() from w
                    where x.account_id = w.id and x.expires_at > clock_timestamp()
-                   returning x.id, x.new_email_canonical),
+                   returning x.id, x.confirmed_at, x.old_email_canonical),
                  t as (
                    update one_time_tokens x set consumed_at = clock_timestamp() from w
                    where x.consumed_at is null and (x.subject_id = w.id or x.subject_id in (select id from c))),
@@ -87,6 +87,13 @@ internal sealed class DeleteAccount(AriyaDbContext db, CurrentPassword currentPa
                           jsonb_build_object('accountId', w.id, 'network', {client.Network}::text, 'userAgent', {client.UserAgent}::text),
                           w.email_canonical, clock_timestamp() + interval '72 hours', {Activity.Current?.Id}, {RandomNumberGenerator.GetBytes(16)}
                    from w),
+                 -- Who could still have undone a change of address is told too: it may be the thief who deletes.
+                 n as (
+                   insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, traceparent, salt)
+                   select {Guid.CreateVersion7()}, {Guid.CreateVersion7()}, {MailKinds.AccountDeleted},
+                          jsonb_build_object('accountId', w.id, 'changeId', f.id, 'network', {client.Network}::text, 'userAgent', {client.UserAgent}::text),
+                          f.old_email_canonical, clock_timestamp() + interval '72 hours', {Activity.Current?.Id}, {RandomNumberGenerator.GetBytes(16)}
+                   from w, (select c.id, c.old_email_canonical from c where c.confirmed_at is not null order by c.confirmed_at limit 1) f),
                  e as (
                    insert into audit_events (id, kind, account_id, session_id, network, user_agent)
                    select {Guid.CreateVersion7()}, {AuditKinds.AccountDeleted}, w.id, {caller.SessionId}, {client.Network}, {client.UserAgent} from w)

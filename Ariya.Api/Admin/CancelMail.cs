@@ -4,12 +4,20 @@ using Ariya.Api.Problems;
 using Ariya.Api.Sessions;
 using Ariya.Data;
 using Ariya.Data.Audit;
+using Ariya.Data.Outbox;
 
 namespace Ariya.Api.Admin;
 
 internal sealed class CancelMail(AriyaDbContext db, IdempotentWork work)
 {
-    /// <summary>Takes back a mail that waits. One that a worker is sending, or that has ended, is refused.</summary>
+    // What tells owners of what was done to their account is nobody's to take back.
+    private static readonly string[] s_notices =
+    [
+        MailKinds.PasswordChanged, MailKinds.NewSignIn, MailKinds.OldSignInUsed, MailKinds.EmailChanged, MailKinds.AccountDeleted, MailKinds.AccountDisabled,
+        MailKinds.AdminGranted,
+    ];
+
+    /// <summary>Takes back a mail that waits. One that a worker is sending, that has ended or that is a security notice is refused.</summary>
     public static Task<IResult> HandleAsync(
         Guid id, Caller admin, ClientInfo client, Admission admission, CancelMail cancel, CancellationToken cancellationToken) =>
         admission.RunAsync(
@@ -24,7 +32,7 @@ internal sealed class CancelMail(AriyaDbContext db, IdempotentWork work)
                 $"""
                  with m as (
                    update outbox_messages set state = 'dropped', settled_at = clock_timestamp(), reason = 'cancelled by an operator'
-                   where id = {id} and state in ('pending', 'retry', 'held')
+                   where id = {id} and state in ('pending', 'retry', 'held') and not kind = any({s_notices})
                    returning id, recipient)
                  {AdminAudit.Event(AuditKinds.MailCancelled, admin, client, ReadMail.Subject, $"from m", what: $"mail {id}")}
                  """,

@@ -22,13 +22,21 @@ internal sealed class EnableAccount(AriyaDbContext db, IdempotentWork work, Call
     // A link that was being made while the account was disabled is ended here: it must not come alive with the account.
     private async Task<IResult> ApplyAsync(Guid id, Caller admin, ClientInfo client, CancellationToken cancellationToken)
     {
+        if (id == admin.Account.Id)
+        {
+            return Problem.OwnAccount();
+        }
+
+        // Whoever was disabled meanwhile enables nobody.
         var status = await work.DoAsync(() => db.QueryBatchAsync(
             [
-                $"select 1 from accounts where id = {id} for no key update",
+                $"select 1 from accounts where id = any({new[] { id, admin.Account.Id }}) order by id for no key update",
                 $"""
                  with a as (
                    update accounts set status = 'active', auth_epoch = auth_epoch + 1, updated_at = clock_timestamp()
                    where id = {id} and status = 'disabled'
+                     and exists (
+                       select 1 from accounts x where x.id = {admin.Account.Id} and x.status = 'active' and {Account.AdminRole} = any(x.roles))
                    returning id),
                  s as (
                    update sessions x set revoked_at = clock_timestamp(), revoked_reason = 'account_disabled' from a

@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
+using Ariya.Api.Accounts;
 using Ariya.Api.Http;
 using Ariya.Api.Idempotency;
 using Ariya.Api.Outbox;
+using Ariya.Api.Passwords;
 using Ariya.Api.Problems;
 using Ariya.Data;
 using Ariya.Data.Accounts;
@@ -14,7 +16,8 @@ namespace Ariya.Api.Auth;
 
 /// <summary>Confirms a change of address.</summary>
 /// <param name="Token">From the link that was mailed to the new address.</param>
-public sealed record ConfirmEmailChangeRequest(string? Token);
+/// <param name="Password">Of the account.</param>
+public sealed record ConfirmEmailChangeRequest(string? Token, string? Password);
 
 internal enum EmailChangeResult
 {
@@ -30,20 +33,23 @@ internal enum EmailChangeResult
 }
 
 /// <summary>
-/// The account gets its new address when that mailbox says so. In one commit: the address is changed, every session and every other link of
-/// the account is over, and the old mailbox is told how to undo it.
+/// The account gets its new address when that mailbox says so, and whoever reads it knows the account's password: otherwise a stranger could ask for
+/// somebody's address, who presses the button of a mail from us and then lives in the stranger's account. In one commit: the address is changed,
+/// every session and every other link of the account is over, and the old mailbox is told how to undo it.
 /// </summary>
-internal sealed class ConfirmEmailChange(AriyaDbContext db, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell, AuthEvents events)
+internal sealed class ConfirmEmailChange(
+    AriyaDbContext db, CurrentPassword currentPassword, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell, AuthEvents events)
 {
     public static async Task<IResult> HandleAsync(
         ConfirmEmailChangeRequest request, ClientInfo client, Admission admission, ConfirmEmailChange confirm, CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
         errors.Required("token", request.Token);
+        var password = errors.PresentedPassword("password", request.Password);
         return errors.Any
             ? Problem.Validation(errors)
             : await admission.RunAsync(
-                request.Token!, request, async () => Answer(await confirm.ConfirmAsync(request.Token, client, cancellationToken)), cancellationToken);
+                request.Token!, request, async () => Answer(await confirm.ConfirmAsync(request.Token, password, client, cancellationToken)), cancellationToken);
     }
 
     /// <summary>What a token would do, without doing it, and the masked addresses it is about.</summary>
@@ -55,15 +61,32 @@ internal sealed class ConfirmEmailChange(AriyaDbContext db, AddressKeys addressK
             : (found.Judge(), EmailAddress.Mask(found.OldEmail), EmailAddress.Mask(found.NewEmail));
     }
 
-    public async Task<EmailChangeResult> ConfirmAsync(string? token, ClientInfo client, CancellationToken cancellationToken)
+    /// <param name="token">From the link.</param>
+    /// <param name="password">Of the account; a wrong one counts as it does at sign-in.</param>
+    /// <param name="client">Who asks.</param>
+    /// <param name="cancellationToken">Ends the wait; what was committed stays.</param>
+    /// <returns>What came of it; the answer to a password that was not the right one, or could not be judged.</returns>
+    public async Task<(EmailChangeResult Result, IResult? Refusal)> ConfirmAsync(
+        string? token, string password, ClientInfo client, CancellationToken cancellationToken)
     {
         var found = await FindAsync(token, cancellationToken);
-        return found is null ? EmailChangeResult.Invalid
-            : found.Judge() is not EmailChangeResult.Done and var refused ? refused
-            : await ApplyAsync(found, client, cancellationToken);
+        if (found is null)
+        {
+            return (EmailChangeResult.Invalid, null);
+        }
+
+        if (found.Judge() is not EmailChangeResult.Done and var refused)
+        {
+            return (refused, null);
+        }
+
+        var proof = await currentPassword.ProveAsync(found.AccountId, found.OldEmail, password, null, client, cancellationToken);
+        return proof.Refusal is null
+            ? (await ApplyAsync(found, proof, client, cancellationToken), null)
+            : (EmailChangeResult.Invalid, proof.Refusal);
     }
 
-    private static IResult Answer(EmailChangeResult result) => result switch
+    private static IResult Answer((EmailChangeResult Result, IResult? Refusal) outcome) => outcome.Refusal ?? outcome.Result switch
     {
         EmailChangeResult.Done => TypedResults.NoContent(),
         EmailChangeResult.Expired => Problem.TokenExpired(),
@@ -96,13 +119,13 @@ internal sealed class ConfirmEmailChange(AriyaDbContext db, AddressKeys addressK
 
     // The advisory lock is the one that registering and verifying take for this address: nobody else becomes its owner meanwhile. The account's
     // row is locked by a statement of its own: a sign-in that was waiting for it is visible to the one that ends sessions.
-    private async Task<EmailChangeResult> ApplyAsync(Found found, ClientInfo client, CancellationToken cancellationToken)
+    private async Task<EmailChangeResult> ApplyAsync(Found found, PasswordProof proof, ClientInfo client, CancellationToken cancellationToken)
     {
         var addressKey = addressKeys.OfCanonical(found.NewEmailCanonical);
         var outcome = await work.DoAsync(() => db.QueryBatchAsync(
             [
                 $"select pg_advisory_xact_lock(hashtextextended({found.NewEmailCanonical}, 0))",
-                $"select 1 from sign_in_failures where address_key = {addressKey} order by key for update",
+                $"select 1 from sign_in_failures where address_key = {addressKey} or key = {proof.JudgingKey} order by key for update",
                 $"select 1 from accounts where id = {found.AccountId} for no key update",
                 $"""
                  with c as (
@@ -110,8 +133,11 @@ internal sealed class ConfirmEmailChange(AriyaDbContext db, AddressKeys addressK
                    set confirmed_at = clock_timestamp(), expires_at = clock_timestamp() + {EmailChangeUndo.Period}
                    from accounts a
                    where x.id = {found.ChangeId} and x.confirmed_at is null and x.expires_at > clock_timestamp()
-                     and a.id = x.account_id and a.status = 'active' and a.auth_epoch = x.auth_epoch
+                     and a.id = x.account_id and a.status = 'active' and a.auth_epoch = x.auth_epoch and a.password_hash = {proof.Hash}
                      and not exists (select 1 from accounts y where y.email_canonical = x.new_email_canonical)
+                     and not exists (
+                       select 1 from sign_in_failures f
+                       where f.key = {proof.JudgingKey} and (f.failures >= {SignInDelay.DisableAtFailure} or f.delayed_until > clock_timestamp()))
                    returning x.id, x.account_id, x.old_email_canonical, x.new_email, x.new_email_canonical),
                  a as (
                    update accounts y

@@ -68,9 +68,10 @@ internal sealed class Login(
             return await SucceedAsync(known, betterHash, client, cancellationToken);
         }
 
-        // Whoever registers an address with each guess and then tries it would otherwise guess the account's password uncounted.
+        // Whoever registers an address with each guess and then tries it would otherwise guess the account's password uncounted; and so would
+        // whoever lets the request's time end just now.
         var failures = await SignInDelay.CountFailureAsync(
-            db, known.FailureKeys, addressKeys.Of(email), known.Account?.Id, client, cancellationToken);
+            db, known.FailureKeys, addressKeys.Of(email), known.Account?.Id, client, CancellationToken.None);
         security.WrongPassword(known.Account?.Id, failures, client.Network);
         var (code, refusal) = (isPassword, isRegistrationPassword) switch
         {

@@ -84,6 +84,8 @@ internal sealed class Admission(
     /// <param name="refuse">Answers it when a limit is used up.</param>
     public static async Task<T> LimitAsync<T>(RequestLimits limits, HttpContext http, string? subject, Func<Task<T>> execute, Func<LimitReceipt, T> refuse)
     {
+        // Whoever sends their body so slowly that the work cannot end in time has had it done all the same.
+        var isLate = http.Features.Get<RequestTime>() is { IsLate: true };
         var receipt = await limits.SpendAsync(subject);
         if (!receipt.IsAdmitted)
         {

@@ -39,6 +39,9 @@ internal sealed class RequestTime(TimeSpan limit, TimeProvider clock, Cancellati
 
     public TimeProvider Clock => clock;
 
+    /// <summary>Whether so little is left that what is begun now may end by it.</summary>
+    public bool IsLate => Left < limit / 2;
+
     /// <summary>Returns when everything that was to be cancelled has heard of it, which a silent server can hold up.</summary>
     public void End() => _over.Cancel();
 

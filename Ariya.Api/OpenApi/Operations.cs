@@ -115,8 +115,11 @@ internal static class Operations
         [nameof(ConfirmEmailChange)] = new()
         {
             Success = (204, null),
-            Problems = ["400 token_invalid", "400 token_expired", "400 token_used", "409 email_taken"],
-            Examples = [("link", new ConfirmEmailChangeRequest(Token))],
+            Problems =
+            [
+                "400 token_invalid", "400 token_expired", "400 token_used", "401 invalid_credentials", "409 email_taken", "429 sign_in_delayed", "503 busy",
+            ],
+            Examples = [("link", new ConfirmEmailChangeRequest(Token, Password))],
         },
         [nameof(UndoEmailChange)] = new()
         {
@@ -260,7 +263,7 @@ internal static class Operations
         [typeof(LogoutRequest)] = [],
         [typeof(ForgotPasswordRequest)] = ["email"],
         [typeof(ResetPasswordRequest)] = ["token", "password"],
-        [typeof(ConfirmEmailChangeRequest)] = ["token"],
+        [typeof(ConfirmEmailChangeRequest)] = ["token", "password"],
         [typeof(UndoEmailChangeRequest)] = ["token", "password"],
         [typeof(UpdateAccountRequest)] = [],
         [typeof(DeleteAccountRequest)] = ["password"],

@@ -31,7 +31,7 @@ internal static class ProblemAnswers
     }
 }
 
-internal sealed partial class UnhandledExceptions(ILogger<UnhandledExceptions> logger) : IExceptionHandler
+internal sealed partial class UnhandledExceptions(ILogger<UnhandledExceptions> logger, EventRate rate) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
@@ -52,9 +52,10 @@ internal sealed partial class UnhandledExceptions(ILogger<UnhandledExceptions> l
             NpgsqlException or TimeoutException or PlatformNotSupportedException => Problem.Unavailable(),
             _ => Problem.Internal(),
         };
-        if (exception is not BadHttpRequestException)
+        // A stranger can cause them, by a body that stops for one.
+        if (exception is not BadHttpRequestException && rate.Admits("request.failed", out var withheld))
         {
-            Log.Failed(logger, httpContext.Features.Get<IExceptionHandlerFeature>()?.Endpoint?.DisplayName, exception);
+            Log.Failed(logger, httpContext.Features.Get<IExceptionHandlerFeature>()?.Endpoint?.DisplayName, withheld, exception);
         }
 
         await answer.ExecuteAsync(httpContext);
@@ -78,7 +79,7 @@ internal sealed partial class UnhandledExceptions(ILogger<UnhandledExceptions> l
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Error, "{Endpoint} failed")]
-        public static partial void Failed(ILogger logger, string? endpoint, Exception exception);
+        [LoggerMessage(1, LogLevel.Error, "{Endpoint} failed ({Withheld} lines withheld)")]
+        public static partial void Failed(ILogger logger, string? endpoint, long withheld, Exception exception);
     }
 }

@@ -103,7 +103,7 @@ public static class MailKinds
     /// <summary>The account left the recipient's address: its link undoes that. Payload: changeId.</summary>
     public const string EmailChanged = "mail.email-changed.v1";
 
-    /// <summary>The account was deleted by its owner. Payload: accountId, network, userAgent.</summary>
+    /// <summary>The account was deleted by its owner. Payload: accountId, network, userAgent; changeId where the address before that change is told.</summary>
     public const string AccountDeleted = "mail.account-deleted.v1";
 
     /// <summary>An operator disabled the account. Payload: accountId, reason.</summary>

@@ -104,14 +104,14 @@ public sealed class DocumentedAnswerTests(RunningAriya ariya) : IDisposable
         _token = (await person.SignInAsync()).Access;
         await CallAsync("POST /api/v1/account/email", new { email = byApi.Email, password = person.Password });
         _token = null;
-        await CallAsync("POST /api/v1/auth/confirm-email-change", new { token = (await byApi.MailAsync("Confirm your new e-mail address")).Token });
+        await CallAsync("POST /api/v1/auth/confirm-email-change", new { token = (await byApi.MailAsync("Confirm your new e-mail address")).Token, password = person.Password });
         await CallAsync("POST /api/v1/auth/undo-email-change", new { token = (await person.MailAsync("Your e-mail address was changed")).Token, password = NewPassword });
 
         reader.Password = NewPassword;
         await reader.SendAsync(HttpMethod.Post, "/api/v1/account/email", new { email = byPage.Email, password = NewPassword }, (await reader.SignInAsync()).Access);
         var link = (await byPage.MailAsync("Confirm your new e-mail address")).Token;
         await CallAsync("GET /confirm-email-change", query: $"?token={link}");
-        await CallAsync("POST /confirm-email-change", new FormUrlEncodedContent([new("token", link)]));
+        await CallAsync("POST /confirm-email-change", new FormUrlEncodedContent([new("token", link), new("password", NewPassword)]));
         link = (await reader.MailAsync("Your e-mail address was changed")).Token;
         await CallAsync("GET /undo-email-change", query: $"?token={link}");
         await CallAsync("POST /undo-email-change", new FormUrlEncodedContent([new("token", link), new("password", "a third sentence nobody types")]));

@@ -155,6 +155,28 @@ public sealed class DatabaseFaultTests(ServerRoom server) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task AGuessThatOutlastsItsRequestIsCountedAllTheSame()
+    {
+        var api = _room.StartApi(server.Redis.ConnectionString, _room.Connection, ("Requests:Timeout", "00:00:01"), ("Redis:Patience", "00:00:05")).CreateClient();
+        var email = await _room.AddAccountAsync();
+        var token = (await Person.TokensAsync(await api.LoginAsync(email))).Access;
+        await using var blocker = new NpgsqlConnection(_room.Connection);
+        await blocker.OpenAsync();
+        await using var transaction = await blocker.BeginTransactionAsync();
+        await using (var hold = new NpgsqlCommand("lock table sign_in_failures in exclusive mode", blocker, transaction))
+        {
+            await hold.ExecuteNonQueryAsync();
+        }
+
+        using var guess = await api.CallAsync(HttpMethod.Post, "/api/v1/account/password",
+            new { currentPassword = "not the sentence at all", newPassword = "another sentence nobody types" }, token: token);
+        Assert.Equal("unavailable", await Person.CodeAsync(guess, HttpStatusCode.ServiceUnavailable));
+        await transaction.RollbackAsync();
+        await Wait.UntilAsync("the guess to be counted", TimeSpan.FromSeconds(10), async () =>
+            await _room.ScalarAsync<long>("select coalesce(sum(failures), 0)::bigint from sign_in_failures") > 0 ? "" : null);
+    }
+
+    [Fact]
     public async Task ASilentServerHoldsNoRequestLongerThanItsTime()
     {
         await using var proxy = FaultProxy.To(server.Postgres.Port);

@@ -184,6 +184,20 @@ public sealed class EmailChangeTests(RunningAriya ariya) : IDisposable
     }
 
     [Fact]
+    public async Task WhoeverPressesTheButtonOfAStrangersRequestKeepsTheirOwnRegistration()
+    {
+        var (stranger, victim, token) = await AskedAsync();
+        var own = new Person(ariya, victim.Email) { Password = "a sentence of the victim's own" };
+        await own.RegisterAsync();
+        var registration = (await own.MailAsync("Confirm your e-mail address")).Token;
+        Assert.Equal("invalid_credentials", await Person.CodeAsync(await ConfirmAsync(token, own.Password), HttpStatusCode.Unauthorized));
+        Assert.Equal("verified", await Person.StatusAsync(await own.VerifyAsync(registration)));
+        Assert.Equal(HttpStatusCode.OK, (await own.LoginAsync()).StatusCode);
+        Assert.Equal("email_taken", await Person.CodeAsync(await ConfirmAsync(token), HttpStatusCode.Conflict));
+        Assert.Equal(HttpStatusCode.OK, (await stranger.LoginAsync()).StatusCode);
+    }
+
+    [Fact]
     public async Task ANewPasswordEndsAChangeThatWaits()
     {
         var (owner, thief, token) = await AskedAsync();
@@ -272,9 +286,12 @@ public sealed class EmailChangeTests(RunningAriya ariya) : IDisposable
         }
 
         Assert.Equal(HttpStatusCode.OK, (await owner.LoginAsync()).StatusCode);
-        var foreign = await _browser.PressAsync("/confirm-email-change", [("token", token)], "https://elsewhere.example", "cross-site");
+        var foreign = await _browser.PressAsync("/confirm-email-change", [("token", token), ("password", owner.Password)], "https://elsewhere.example", "cross-site");
         Assert.Equal(HttpStatusCode.BadRequest, foreign.StatusCode);
-        var confirmed = await _browser.PressAsync("/confirm-email-change", [("token", token)]);
+        var wrong = await _browser.PressAsync("/confirm-email-change", [("token", token), ("password", "nobody has this password")]);
+        Assert.Equal(HttpStatusCode.Unauthorized, wrong.StatusCode);
+        Assert.Contains("That is not the password of the account", await wrong.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        var confirmed = await _browser.PressAsync("/confirm-email-change", [("token", token), ("password", owner.Password)]);
         Assert.Equal("/confirm-email-change?result=done", confirmed.Headers.Location!.ToString());
         await ShowsAsync("/confirm-email-change?result=done", "Your address is changed", HttpStatusCode.OK);
         await ShowsAsync($"/confirm-email-change?token={token}", "This link was used", HttpStatusCode.BadRequest);
@@ -304,7 +321,8 @@ public sealed class EmailChangeTests(RunningAriya ariya) : IDisposable
     private static Task<HttpResponseMessage> RequestAsync(Person person, string email, Tokens session, string? password = null) => person.SendAsync(
         HttpMethod.Post, "/api/v1/account/email", new { email, password = password ?? person.Password }, session.Access);
 
-    private Task<HttpResponseMessage> ConfirmAsync(string token) => new Person(ariya).PostAsync("/api/v1/auth/confirm-email-change", new { token });
+    private Task<HttpResponseMessage> ConfirmAsync(string token, string? password = null) =>
+        new Person(ariya).PostAsync("/api/v1/auth/confirm-email-change", new { token, password = password ?? new Person(ariya).Password });
 
     private Task<HttpResponseMessage> UndoAsync(string token, string password) =>
         new Person(ariya).PostAsync("/api/v1/auth/undo-email-change", new { token, password });

@@ -366,7 +366,7 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
             (HttpMethod.Post, "auth/reset-password", new { token = unknown, password = "another sentence nobody types" }, "auth"),
             (HttpMethod.Post, "auth/refresh", new { refreshToken = unknown }, "refresh"),
             (HttpMethod.Post, "auth/logout", new { refreshToken = unknown }, "refresh"),
-            (HttpMethod.Post, "auth/confirm-email-change", new { token = unknown }, "auth"),
+            (HttpMethod.Post, "auth/confirm-email-change", new { token = unknown, password = ServerRoom.Password }, "auth"),
             (HttpMethod.Post, "auth/undo-email-change", new { token = unknown, password = "another sentence nobody types" }, "auth"),
             (HttpMethod.Post, "account/email", new { email = "elsewhere@example.com", password = "not the sentence at all" }, "mail"),
             (HttpMethod.Get, "account", null, "api"),

@@ -82,6 +82,20 @@ public sealed class DeleteAccountTests(RunningAriya ariya)
     }
 
     [Fact]
+    public async Task WhoCouldStillUndoAChangeOfAddressHearsOfTheDeletionToo()
+    {
+        var owner = await Person.WithAccountAsync(ariya);
+        var thief = new Person(ariya) { Password = owner.Password };
+        await owner.SendAsync(HttpMethod.Post, "/api/v1/account/email", new { email = thief.Email, password = owner.Password }, (await owner.SignInAsync()).Access);
+        await owner.PostAsync("/api/v1/auth/confirm-email-change",
+            new { token = (await thief.MailAsync("Confirm your new e-mail address")).Token, password = owner.Password });
+        Assert.Equal(HttpStatusCode.NoContent, (await DeleteAsync(thief, await thief.SignInAsync())).StatusCode);
+        await owner.MailAsync("Your account was deleted");
+        await thief.MailAsync("Your account was deleted");
+        Assert.Equal(1, await ariya.ScalarAsync<long>("select count(*) from email_changes where old_email_canonical = $1", owner.Email));
+    }
+
+    [Fact]
     public async Task AnAdminIsNotDeletedBeforeTheRoleIsTaken()
     {
         var person = await Person.WithAccountAsync(ariya);

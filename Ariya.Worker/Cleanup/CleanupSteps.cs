@@ -47,12 +47,13 @@ internal static class CleanupSteps
              x as (delete from sessions t using d where t.id = d.id)
              select count(*), max(moment) from d
              """),
-        // Nothing can be done any more with a change whose time is over, and it holds two addresses.
+        // Nothing can be done any more with a change whose time is over, and it holds two addresses. Those of a deleted account go with it: they say whose it was.
         new("changes of address that are over", (from, limit) =>
             $"""
              with d as materialized (
-               select id, expires_at as moment from email_changes
+               select id, expires_at as moment from email_changes c
                where expires_at >= {from} and expires_at < clock_timestamp() - {kept.Tokens}
+                 and not exists (select 1 from accounts a where a.id = c.account_id and a.status = 'deleted')
                order by expires_at limit {limit} for update skip locked),
              x as (delete from email_changes t using d where t.id = d.id)
              select count(*), max(moment) from d

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Ariya.Data;
+using Ariya.Data.Accounts;
 using Ariya.Data.Audit;
 using Ariya.Data.Keys;
 using Ariya.Data.Outbox;
@@ -54,12 +55,16 @@ internal static class AfterRestore
             await transaction.CommitAsync(cancellationToken);
         }
 
+        var admins = await db.QueryAsync(
+            $"select email from accounts where {Account.AdminRole} = any(roles) and status = 'active' order by email", row => EmailAddress.Mask(row.GetString(0)), cancellationToken);
         await SigningKeyTable.RotateAsync(db, services.GetRequiredService<SecretKeys>(), isNow: true, cancellationToken);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{sessions} sessions ended, {tokens} mailed links ended, {mails} mails held, a new signing key signs."));
+        Console.WriteLine($"Admins of that moment: {(admins.Count == 0 ? "none" : string.Join(", ", admins))}. Whose role was taken since then has it again: revoke-admin.");
         Console.WriteLine(
             """
             Before traffic comes back:
+            - accounts that were disabled, or whose password was changed, since that moment are as they were: disable them again;
             - replace JWT_REFRESH_SECRET, and do not keep the old one as JWT_REFRESH_SECRET_PREVIOUS;
             - flush Redis;
             - look at the held mails (select kind, created_at, recipient from outbox_messages where state = 'held'):

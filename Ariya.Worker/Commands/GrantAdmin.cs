@@ -1,3 +1,4 @@
+using System.Globalization;
 using Ariya.Data;
 using Ariya.Data.Accounts;
 using Ariya.Data.Audit;
@@ -28,6 +29,17 @@ internal static class GrantAdmin
             return OneShot.Done;
         }
 
+        // The link that undoes a change makes its old mailbox the owner, and would make it an admin.
+        var undoableUntil = await db.QueryFirstAsync(
+            $"select max(expires_at) as until from email_changes where account_id = {found.Id} and expires_at > clock_timestamp()",
+            row => row.GetNullable<DateTimeOffset?>("until"), cancellationToken);
+        if (undoableUntil is { } until)
+        {
+            await Console.Error.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
+                $"grant-admin failed: a change of its address can be confirmed or undone until {until.UtcDateTime:yyyy-MM-dd HH:mm} UTC. Grant it after that."));
+            return OneShot.Failed;
+        }
+
         // Somebody else may have registered the address that an operator has in mind, and signed in: they read who it is before they answer.
         if (!isConfirmed && !OneShot.IsConfirmed("This account will see and disable every other. It is signed out.", "admin"))
         {
@@ -42,6 +54,7 @@ internal static class GrantAdmin
                  with a as (
                    update accounts set roles = array_append(roles, {Account.AdminRole}), auth_epoch = auth_epoch + 1, updated_at = clock_timestamp()
                    where id = {found.Id} and status = 'active' and not {Account.AdminRole} = any(roles)
+                     and not exists (select 1 from email_changes x where x.account_id = accounts.id and x.expires_at > clock_timestamp())
                    returning id, email_canonical),
                  told as (
                    select id, email_canonical from a

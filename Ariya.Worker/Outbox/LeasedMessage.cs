@@ -46,6 +46,13 @@ internal sealed record LeasedMessage
     /// <summary>A member of the payload; it was written with the row and is always there.</summary>
     public Guid PayloadId(string name) => Guid.Parse(PayloadText(name));
 
+    /// <summary>A member that some rows of the kind do not have.</summary>
+    public Guid? PayloadIdOrNull(string name)
+    {
+        using var payload = JsonDocument.Parse(Payload);
+        return payload.RootElement.TryGetProperty(name, out var id) ? id.GetGuid() : null;
+    }
+
     public string PayloadText(string name)
     {
         using var payload = JsonDocument.Parse(Payload);
