@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Ariya.Api.Http;
 using Ariya.Api.Idempotency;
 using Ariya.Api.Outbox;
+using Ariya.Api.Passwords;
 using Ariya.Api.Problems;
 using Ariya.Api.Sessions;
 using Ariya.Data;
@@ -21,9 +22,10 @@ public sealed record DisableAccountRequest(string? Reason);
 /// In one commit: nobody is signed in, no mailed link works while it lasts or is sent, and the owner is told. Whoever disables is an admin under the lock of both
 /// accounts and cannot mean himself: so of two admins who disable each other one is left, and there is always a last one.
 /// </summary>
-internal sealed class DisableAccount(AriyaDbContext db, IdempotentWork work, OutboxBell bell, CallerCache cache)
+internal sealed class DisableAccount(AriyaDbContext db, PasswordHasher hasher, IdempotentWork work, OutboxBell bell, CallerCache cache)
 {
-    private static readonly string[] s_reasons = ["abuse", "compromised", "requested", "other"];
+    private const string Compromised = "compromised";
+    private static readonly string[] s_reasons = ["abuse", Compromised, "requested", "other"];
 
     /// <summary>Ends its sessions within 2 s on every instance. One that is disabled stays as it is.</summary>
     public static async Task<IResult> HandleAsync(
@@ -44,13 +46,22 @@ internal sealed class DisableAccount(AriyaDbContext db, IdempotentWork work, Out
             return Problem.OwnAccount();
         }
 
+        // What somebody else may know opens nothing once the account is enabled: its owner chooses another by mail.
+        string? nobodysHash = null;
+        if (reason == Compromised)
+        {
+            await hasher.EnsureReadyAsync(cancellationToken);
+            nobodysHash = hasher.Create(Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)));
+        }
+
         // The epoch is raised before sessions are ended, by an earlier statement: a sign-in that waited for the account's row is visible to the later one.
         var status = await work.DoAsync(() => db.QueryBatchAsync(
             [
                 $"select 1 from accounts where id = any({new[] { id, admin.Account.Id }}) order by id for no key update",
                 $"""
                  with a as (
-                   update accounts set status = 'disabled', auth_epoch = auth_epoch + 1, updated_at = clock_timestamp()
+                   update accounts set status = 'disabled', auth_epoch = auth_epoch + 1, updated_at = clock_timestamp(),
+                                     password_hash = coalesce({nobodysHash}::text, password_hash)
                    where id = {id} and status = 'active'
                      and exists (
                        select 1 from accounts x where x.id = {admin.Account.Id} and x.status = 'active' and {Account.AdminRole} = any(x.roles))

@@ -12,6 +12,22 @@ public sealed class AdminAccountTests(RunningAriya ariya)
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(2);
 
     [Fact]
+    public async Task AfterACompromiseTheOldPasswordOpensNothingAndAMailedLinkDoes()
+    {
+        var admin = await Operator.SignInAsync(ariya);
+        var person = await Person.WithAccountAsync(ariya);
+        var id = await ariya.AccountIdAsync(person);
+        (await admin.DisableAsync(id, "compromised")).EnsureSuccessStatusCode();
+        (await admin.SendAsync(HttpMethod.Post, $"accounts/{id}/enable")).EnsureSuccessStatusCode();
+        Assert.Equal("invalid_credentials", await Person.CodeAsync(await person.LoginAsync(), HttpStatusCode.Unauthorized));
+        await person.PostAsync("/api/v1/auth/forgot-password", new { email = person.Email });
+        const string Chosen = "the next sentence nobody else types";
+        Assert.Equal(HttpStatusCode.NoContent, (await person.PostAsync(
+            "/api/v1/auth/reset-password", new { token = (await person.MailAsync("Choose a new password")).Token, password = Chosen })).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await person.LoginAsync(Chosen)).StatusCode);
+    }
+
+    [Fact]
     public async Task ADisabledAccountIsSignedOutEverywhereWithinTwoSeconds()
     {
         var admin = await Operator.SignInAsync(ariya);
@@ -25,7 +41,7 @@ public sealed class AdminAccountTests(RunningAriya ariya)
         var waiting = await ariya.MailAsync(person.Email, "pending");
         var harmless = await ariya.MailAsync(person.Email, "pending", "mail.welcome.v1", $$"""{"accountId":"{{id}}"}""");
 
-        using var disabled = await admin.DisableAsync(id, "compromised");
+        using var disabled = await admin.DisableAsync(id, "abuse");
         Assert.Equal(HttpStatusCode.NoContent, disabled.StatusCode);
         await Wait.UntilAsync("the end of the session on both instances", s_bound, async () =>
         {
@@ -43,7 +59,7 @@ public sealed class AdminAccountTests(RunningAriya ariya)
         Assert.Equal(HttpStatusCode.BadRequest, reset.StatusCode);
         Assert.Equal(("dropped", "pending"), (await ariya.MailStateAsync(waiting), await ariya.MailStateAsync(harmless)));
         var notice = await person.MailAsync("Your account was disabled");
-        Assert.Contains("Somebody else may have been able to use it.", notice.Text, StringComparison.Ordinal);
+        Assert.Contains("It was used in a way that is not allowed.", notice.Text, StringComparison.Ordinal);
         Assert.Equal("account_disabled", await new SessionRow(ariya, tokens).GetAsync<string>("revoked_reason"));
         Assert.Equal(1, await admin.AuditedAsync("admin.account_disabled", id));
 

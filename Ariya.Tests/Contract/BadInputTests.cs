@@ -116,7 +116,8 @@ public sealed class BadInputTests(ApiHost api) : IClassFixture<ApiHost>
                 await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
                 return new NetworkStream(socket, ownsSocket: true);
             },
-        }) { BaseAddress = Address() };
+        })
+        { BaseAddress = Address() };
         var fastest = TimeSpan.MaxValue;
         // What others do on this machine meanwhile is not its time, nor is what is compiled at the first.
         for (var n = 0; n < 5; n++)

@@ -345,7 +345,12 @@ public sealed class RateLimitTests(ServerRoom server) : IAsyncLifetime
     {
         Dictionary<string, (int Permits, int Window)> limits = new()
         {
-            ["auth"] = (2, 900), ["mail"] = (3, 60), ["refresh"] = (4, 300), ["api"] = (5, 3600), ["upload"] = (6, 3600), ["admin"] = (7, 900),
+            ["auth"] = (2, 900),
+            ["mail"] = (3, 60),
+            ["refresh"] = (4, 300),
+            ["api"] = (5, 3600),
+            ["upload"] = (6, 3600),
+            ["admin"] = (7, 900),
         };
         var host = _room.StartApi(server.Redis.ConnectionString,
             ("RateLimits:AuthPermits", "2"), ("RateLimits:MailPermits", "3"), ("RateLimits:RefreshPermits", "4"), ("RateLimits:ApiPermits", "5"), ("RateLimits:UploadPermits", "6"), ("RateLimits:AdminPermits", "7"));

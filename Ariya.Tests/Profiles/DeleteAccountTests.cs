@@ -77,7 +77,7 @@ public sealed class DeleteAccountTests(RunningAriya ariya)
         Assert.Equal("the account was deleted", await ariya.ScalarAsync<string>(
             "select reason from outbox_messages where recipient = $1 and state = 'dropped'", person.Email));
         Assert.Equal("token_invalid", await Person.CodeAsync(
-            await person.PostAsync("/api/v1/auth/confirm-email-change", new { token = change }), HttpStatusCode.BadRequest));
+            await person.PostAsync("/api/v1/auth/confirm-email-change", new { token = change, password = person.Password }), HttpStatusCode.BadRequest));
         Assert.Equal(0, await ariya.AccountsAsync(wanted));
     }
 

@@ -136,7 +136,7 @@ public sealed partial class EveryMailTests(MailPostgres postgres) : OutboxRoom(p
             """
             insert into email_changes (id, account_id, auth_epoch, old_email, old_email_canonical, new_email, new_email_canonical, network, user_agent, expires_at, confirmed_at)
             values ($1, $2, 1, $3, $3, $4, $4, '192.0.2.0/24', 'curl/8', clock_timestamp() + interval '1 day', case when $5 then clock_timestamp() end)
-            """, change, account, kind == MailKinds.EmailChanged ? address : "old@example.com", kind == MailKinds.EmailChange ? address : "new@example.com",
+            """, change, account, kind is MailKinds.EmailChanged or MailKinds.AccountDeleted ? address : "old@example.com", kind == MailKinds.EmailChange ? address : "new@example.com",
             kind == MailKinds.EmailChanged);
         return change;
     }
