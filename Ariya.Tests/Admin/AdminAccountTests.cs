@@ -12,6 +12,14 @@ public sealed class AdminAccountTests(RunningAriya ariya)
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(2);
 
     [Fact]
+    public async Task NobodyEnablesThemselves()
+    {
+        var admin = await Operator.SignInAsync(ariya);
+        using var answer = await admin.SendAsync(HttpMethod.Post, $"accounts/{admin.Id}/enable");
+        Assert.Equal("own_account", await Person.CodeAsync(answer, HttpStatusCode.Conflict));
+    }
+
+    [Fact]
     public async Task AfterACompromiseTheOldPasswordOpensNothingAndAMailedLinkDoes()
     {
         var admin = await Operator.SignInAsync(ariya);

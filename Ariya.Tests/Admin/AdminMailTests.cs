@@ -85,6 +85,19 @@ public sealed class AdminMailTests(RunningAriya ariya)
             "select count(*) from audit_events where kind = 'admin.mail_cancelled' and strpos(detail, $1) > 0", mail.ToString()));
     }
 
+    [Theory]
+    [InlineData("mail.password-changed.v1")]
+    [InlineData("mail.email-changed.v1")]
+    [InlineData("mail.admin-granted.v1")]
+    public async Task WhatTellsAnOwnerIsNobodysToTakeBack(string kind)
+    {
+        var admin = await Operator.SignInAsync(ariya);
+        var mail = await ariya.MailAsync(new Person(ariya).Email, "retry", kind);
+        using var answer = await admin.SendAsync(HttpMethod.Post, $"mails/{mail}/cancel");
+        Assert.Equal("state_conflict", await Person.CodeAsync(answer, HttpStatusCode.Conflict));
+        Assert.Equal("retry", await ariya.MailStateAsync(mail));
+    }
+
     [Fact]
     public async Task AWorkerThatClaimsWhileItIsTakenBackKeepsIt()
     {

@@ -43,6 +43,24 @@ public sealed class GrantAdminTests(MailPostgres postgres) : OutboxRoom(postgres
     }
 
     [Fact]
+    public async Task NobodyBecomesAnAdminWhileAnOlderMailboxCanTakeTheAccountBack()
+    {
+        var grace = await AccountAsync(Grace);
+        await SqlAsync(
+            """
+            insert into email_changes (id, account_id, auth_epoch, old_email, old_email_canonical, new_email, new_email_canonical, network, user_agent, expires_at, confirmed_at)
+            values (gen_random_uuid(), $1, 1, 'old@example.com', 'old@example.com', $2, $2, 'n', 'a', clock_timestamp() + interval '6 days', now())
+            """, grace, Grace);
+        await using var refused = await CommandAsync("grant-admin", Grace, "--yes");
+        Assert.Equal((1, true), (refused.ExitCode, refused.Output.Contains("can be confirmed or undone until", StringComparison.Ordinal)));
+        Assert.False(await IsAdminAsync(grace));
+        await SqlAsync("update email_changes set expires_at = clock_timestamp()");
+        await using var granted = await CommandAsync("grant-admin", Grace, "--yes");
+        Assert.Equal(0, granted.ExitCode);
+        Assert.True(await IsAdminAsync(grace));
+    }
+
+    [Fact]
     public async Task OnlyAnActiveAccountBecomesAnAdmin()
     {
         await RegistrationAsync("waiting@example.com");

@@ -221,9 +221,15 @@ public sealed class DatabaseFaultTests(ServerRoom server) : IAsyncLifetime
     [Fact]
     public async Task AGuessThatOutlastsItsRequestIsCountedAllTheSame()
     {
-        var api = _room.StartApi(server.Redis.ConnectionString, _room.Connection, ("Requests:Timeout", "00:00:01"), ("Redis:Patience", "00:00:05")).CreateClient();
+        var api = _room.StartApi(server.Redis.ConnectionString, _room.Connection, ("Requests:Timeout", "00:00:03"), ("Redis:Patience", "00:00:05")).CreateClient();
         var email = await _room.AddAccountAsync();
-        var token = (await Person.TokensAsync(await api.LoginAsync(email))).Access;
+        // Signed in where there is time for it; known where there is not.
+        var token = (await Person.TokensAsync(await _room.StartApi(server.Redis.ConnectionString).CreateClient().LoginAsync(email))).Access;
+        await Wait.UntilAsync("the token to be known", TimeSpan.FromSeconds(30), async () =>
+        {
+            using var known = await api.CallAsync(HttpMethod.Get, "/api/v1/account", token: token);
+            return known.StatusCode == HttpStatusCode.OK ? "" : null;
+        });
         await using var blocker = new NpgsqlConnection(_room.Connection);
         await blocker.OpenAsync();
         await using var transaction = await blocker.BeginTransactionAsync();
@@ -238,6 +244,61 @@ public sealed class DatabaseFaultTests(ServerRoom server) : IAsyncLifetime
         await transaction.RollbackAsync();
         await Wait.UntilAsync("the guess to be counted", TimeSpan.FromSeconds(10), async () =>
             await _room.ScalarAsync<long>("select coalesce(sum(failures), 0)::bigint from sign_in_failures") > 0 ? "" : null);
+    }
+
+    [Fact]
+    public async Task WhoeverSendsTheirBodyTooLateToBeServedHasUsedATry()
+    {
+        var api = _room.StartApi(server.Redis.ConnectionString, _room.Connection, ("Requests:Timeout", "00:00:02"), ("Redis:Patience", "00:00:05")).CreateClient();
+        await Conditions.UntilRedisAsync(api, "healthy");
+        await using var blocker = new NpgsqlConnection(_room.Connection);
+        await blocker.OpenAsync();
+        await using var transaction = await blocker.BeginTransactionAsync();
+        await using (var hold = new NpgsqlCommand("lock table registrations in exclusive mode", blocker, transaction))
+        {
+            await hold.ExecuteNonQueryAsync();
+        }
+
+        const string Json = """{"email":"ada@example.com","password":"a sentence nobody else types","firstName":"Ada","lastName":"Lovelace"}""";
+        Task<HttpResponseMessage> RegisterAsync(TimeSpan late) => api.CallAsync(HttpMethod.Post, "/api/v1/auth/register", new LateJson(Json, late));
+        foreach (var late in new[] { TimeSpan.Zero, TimeSpan.FromSeconds(1.3) })
+        {
+            using var refused = await RegisterAsync(late);
+            Assert.Equal("unavailable", await Person.CodeAsync(refused, HttpStatusCode.ServiceUnavailable));
+        }
+
+        await transaction.RollbackAsync();
+        using var served = await RegisterAsync(TimeSpan.Zero);
+        Assert.Equal(HttpStatusCode.Accepted, served.StatusCode);
+        // Of ten: the late one and this one. The first was given back.
+        Assert.Equal(8, Limits.LimitFields.Of(served).Left["mail"].Left);
+    }
+
+    /// <summary>A body that comes when half of the request's time is over: how late it is, is what is tried.</summary>
+    private sealed class LateJson : HttpContent
+    {
+        private readonly byte[] _json;
+        private readonly TimeSpan _late;
+
+        public LateJson(string json, TimeSpan late)
+        {
+            (_json, _late) = (Encoding.UTF8.GetBytes(json), late);
+            Headers.ContentType = new("application/json");
+        }
+
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            await stream.WriteAsync(_json.AsMemory(0, 10));
+            await stream.FlushAsync();
+            await Task.Delay(_late);
+            await stream.WriteAsync(_json.AsMemory(10));
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
     }
 
     [Fact]
