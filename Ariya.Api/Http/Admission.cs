@@ -99,7 +99,7 @@ internal sealed class Admission(
             await limits.SettleAsync((result as IStatusCodeHttpResult)?.StatusCode ?? StatusCodes.Status200OK);
             return result;
         }
-        catch (Exception) when (!RequestTime.Of(http).ClientGone.IsCancellationRequested)
+        catch (Exception) when (!isLate && !RequestTime.Of(http).ClientGone.IsCancellationRequested)
         {
             // Somebody who tried while the database was away has not used up a try.
             await limits.SettleAsync(StatusCodes.Status503ServiceUnavailable);

@@ -43,7 +43,7 @@ internal sealed class RedisRunner : ServerRunner
 
     private static List<string> GarnetArguments(string folder, string port, string? password)
     {
-        List<string> arguments = ["--port", port, "--bind", "127.0.0.1", "--lua", "true", "--memory", "64m", "--index", "1m", "-q"];
+        List<string> arguments = ["--port", port, "--bind", "127.0.0.1", "--lua", "true", "--lua-transaction-mode", "true", "--memory", "64m", "--index", "1m", "-q"];
         if (password is { Length: > 0 })
         {
             var file = Path.Combine(folder, "garnet.conf");

@@ -72,7 +72,7 @@ internal sealed class RedisServer : IAsyncDisposable
                 FileName = _kind == Garnet ? Executables.Dotnet : RedisPath!,
                 Arguments = _kind == Garnet
                     ? ["exec", await GarnetTool.EnsureAsync((_, _) => { }, CancellationToken.None),
-                       "--port", port, "--bind", "127.0.0.1", "--lua", "true", "--memory", "64m", "--index", "1m", "-q"]
+                       "--port", port, "--bind", "127.0.0.1", "--lua", "true", "--lua-transaction-mode", "true", "--memory", "64m", "--index", "1m", "-q"]
                     : ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _folder],
                 WorkingDirectory = _folder,
                 Environment = new Dictionary<string, string>

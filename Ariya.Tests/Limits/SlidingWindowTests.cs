@@ -199,6 +199,39 @@ public sealed class SlidingWindowTests
         Assert.Equal(before, states.States[0].Used);
     }
 
+    // Garnet runs scripts of several connections side by side unless it is told not to, and then both find the last permit.
+    [Theory]
+    [Trait("Promise", "P35")]
+    [MemberData(nameof(RedisServer.Kinds), MemberType = typeof(RedisServer))]
+    public async Task OfManyConnectionsAtOnceThePermitsAreAdmittedAndNoMore(string kind)
+    {
+        const int Connections = 6, Permits = 5;
+        await using var redis = await RedisServer.StartAsync(kind);
+        var services = new List<ServiceProvider>();
+        try
+        {
+            for (var n = 0; n < Connections; n++)
+            {
+                services.Add(await ServicesAsync(redis));
+            }
+
+            var counters = services.Select(one => new SharedCounter(one.GetRequiredService<RedisCalls>(), TimeProvider.System)).ToList();
+            for (var round = 0; round < 50; round++)
+            {
+                var bucket = BucketOf(Permits);
+                var verdicts = await Task.WhenAll(Enumerable.Range(0, 4 * Connections).Select(n => Task.Run(() => SpendAsync(counters[n % Connections], bucket))));
+                Assert.Equal(Permits, verdicts.Count(verdict => verdict!.IsAdmitted));
+            }
+        }
+        finally
+        {
+            foreach (var one in services)
+            {
+                await one.DisposeAsync();
+            }
+        }
+    }
+
     private static Task<LimitVerdict?> SpendAsync(SharedCounter counter, params Bucket[] buckets) => counter.SpendAsync(buckets);
 
     private static Bucket BucketOf(int permits) => new("test", Guid.CreateVersion7().ToString(), permits, s_window, true, Counted.Always);
