@@ -13,7 +13,7 @@ public sealed class EnumerationTests(RunningAriya ariya)
     private static readonly string[] s_background =
     [
         "skip locked", "where revoked_at >", "worker_heartbeats", "signing_keys", "pg_stat_statements",
-        "from deployment_settings", "outbox_attempts", "audit_seals", "scheduled_runs", "pg_snapshot",
+        "from deployment_settings", "outbox_attempts", "audit_seals", "(at, id) >", "scheduled_runs", "pg_snapshot",
     ];
 
     [Fact]
