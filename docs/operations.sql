@@ -16,8 +16,7 @@ select attempt, stage, reply, duration_ms, at from outbox_attempts where message
 
 -- S4 (changes): sends a dead or late mail again, as a new one with a new link. Look first whether a later one of its kind waits.
 insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, salt)
-select (lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0') || '7' || substr(replace(gen_random_uuid()::text, '-', ''), 14))::uuid,
-       gen_random_uuid(), kind, payload || jsonb_build_object('requeueOf', id), recipient,
+select uuidv7(), uuidv7(), kind, payload || jsonb_build_object('requeueOf', id), recipient,
        clock_timestamp() + (deliver_before - created_at), uuid_send(gen_random_uuid())
 from outbox_messages where id = :'mail' and state in ('dead', 'expired') and recipient is not null
 returning id;

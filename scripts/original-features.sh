@@ -5,6 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 document=docs/original-features.md
 failed=0 ran=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
 block() { sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/p" "$document" | sed '1d;$d'; }
 eval "$(block 'sh prelude')"
@@ -21,16 +23,15 @@ while IFS= read -r line <&3; do
 
   command=${line% \#=> *} expected=${line##* \#=> }
   # In this shell: what one command sets the next ones use.
-  eval "$command" >/tmp/ariya-printed.$$ 2>&1 </dev/null
+  eval "$command" >"$work/printed" 2>&1 </dev/null
   ran=$((ran + 1))
-  if tr '\n' ' ' </tmp/ariya-printed.$$ | sed 's/ $//' | grep -qE -- "$expected"; then
+  if tr '\n' ' ' <"$work/printed" | sed 's/ $//' | grep -qE -- "$expected"; then
     echo "$number  ok"
   else
     failed=$((failed + 1))
-    echo "$number  NOT '$expected': $(head -c 300 /tmp/ariya-printed.$$)"
+    echo "$number  NOT '$expected': $(head -c 300 "$work/printed")"
   fi
 done 3< <(block sh)
-rm -f /tmp/ariya-printed.$$
 echo "$ran commands, $failed failed"
 [ "${1:-}" = --commands ] && exit $((failed > 0))
 
@@ -41,13 +42,12 @@ filter="FullyQualifiedName~.${names//$'\n'/|FullyQualifiedName~.}"
 for name in $(compgen -e | grep -E '^(ConnectionStrings__|JWT_|SMTP_|APP_URL)'); do
   unset "$name"
 done
-dotnet test --no-build --filter "$filter" --logger 'console;verbosity=normal' >/tmp/ariya-tests.$$ 2>&1 || failed=$((failed + 1))
+dotnet test --no-build --filter "$filter" --logger 'console;verbosity=normal' >"$work/tests" 2>&1 || failed=$((failed + 1))
 tests=0
 while read -r name; do
   tests=$((tests + 1))
-  grep -qE "^ *Passed .*\.$name(\(| |\$)" /tmp/ariya-tests.$$ || { failed=$((failed + 1)); echo "$name  did not pass"; }
+  grep -qE "^ *Passed .*\.$name(\(| |\$)" "$work/tests" || { failed=$((failed + 1)); echo "$name  did not pass"; }
 done <<<"$names"
-tail -n 3 /tmp/ariya-tests.$$
-rm -f /tmp/ariya-tests.$$
+tail -n 3 "$work/tests"
 echo "$tests tests, $failed failures in all"
 exit $((failed > 0))

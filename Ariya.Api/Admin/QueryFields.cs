@@ -7,19 +7,21 @@ namespace Ariya.Api.Admin;
 /// <summary>Where a page of a list ends, so that the next begins behind it whatever was added meanwhile.</summary>
 internal sealed record Position(DateTimeOffset At, Guid Id)
 {
-    private static readonly long s_ticksPerMicrosecond = TimeSpan.TicksPerMicrosecond;
-
     public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture, $"{(At - DateTimeOffset.UnixEpoch).Ticks / s_ticksPerMicrosecond}.{Id:N}");
+        CultureInfo.InvariantCulture, $"{(At - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond}.{Id:N}");
 
     /// <summary>Null for what is no position of ours.</summary>
     public static Position? Parse(string text) =>
         text.Split('.') is [var moment, var id]
         && long.TryParse(moment, NumberStyles.None, CultureInfo.InvariantCulture, out var microseconds)
-        && microseconds < (DateTimeOffset.MaxValue - DateTimeOffset.UnixEpoch).Ticks / s_ticksPerMicrosecond
+        && microseconds < (DateTimeOffset.MaxValue - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond
         && Guid.TryParseExact(id, "N", out var guid)
-            ? new Position(DateTimeOffset.UnixEpoch.AddTicks(microseconds * s_ticksPerMicrosecond), guid)
+            ? new Position(DateTimeOffset.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond), guid)
             : null;
+
+    /// <summary>The page of rows of which one more than fits was read, and the cursor of the next; null when there is none.</summary>
+    public static (IReadOnlyList<T> Page, string? Next) Cut<T>(List<T> rows, int limit, Func<T, Position> position) =>
+        rows.Count > limit ? (rows[..limit], position(rows[limit - 1]).ToString()) : (rows, null);
 }
 
 /// <summary>Reads what a query string asks for, in the words that a body's fields have.</summary>

@@ -68,8 +68,8 @@ internal sealed class SearchAccounts(AriyaDbContext db, AddressKeys addressKeys)
                 row.Get<Guid>("id"), row.Get<string>("email"), row.Get<string>("first_name"), row.Get<string>("last_name"), row.Get<string>("status"),
                 row.Get<string[]>("roles"), row.Get<DateTimeOffset>("created_at")),
             cancellationToken);
-        var page = rows.Take(asked.Limit).ToList();
-        return new AccountsFound(page, rows.Count > page.Count ? new Position(page[^1].CreatedAt, page[^1].Id).ToString() : null);
+        var (page, next) = Position.Cut(rows, asked.Limit, last => new Position(last.CreatedAt, last.Id));
+        return new AccountsFound(page, next);
     }
 
     private static SqlText Condition(Asked asked)

@@ -56,8 +56,8 @@ internal sealed class SearchAudit(AriyaDbContext db)
                 row.GetNullable<Guid?>("session_id"), row.GetNullable<string>("network"), row.GetNullable<string>("user_agent"),
                 row.GetNullable<string>("detail")),
             cancellationToken);
-        var page = rows.Take(asked.Limit).ToList();
-        return new AuditFound(page, rows.Count > page.Count ? new Position(page[^1].At, page[^1].Id).ToString() : null);
+        var (page, next) = Position.Cut(rows, asked.Limit, last => new Position(last.At, last.Id));
+        return new AuditFound(page, next);
     }
 
     // What is asked for and nothing else is in the statement: each combination finds its index.

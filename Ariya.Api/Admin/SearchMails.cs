@@ -56,8 +56,8 @@ internal sealed class SearchMails(AriyaDbContext db, AddressKeys addressKeys)
              {Order(asked)} limit {asked.Limit + 1}
              """;
         var rows = await db.QueryBatchAsync([audit, sql], MailFound.Read, cancellationToken);
-        var page = rows.Take(asked.Limit).ToList();
-        return new MailsFound(page, rows.Count > page.Count ? new Position(page[^1].CreatedAt, page[^1].Id).ToString() : null);
+        var (page, next) = Position.Cut(rows, asked.Limit, last => new Position(last.CreatedAt, last.Id));
+        return new MailsFound(page, next);
     }
 
     // Those of one address go by its index, all others by their ids, which are made in the order of time: no further index is kept for every mail.

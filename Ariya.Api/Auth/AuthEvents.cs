@@ -1,3 +1,4 @@
+using Ariya.Api.Problems;
 using Ariya.ServiceDefaults.Logging;
 
 namespace Ariya.Api.Auth;
@@ -21,13 +22,13 @@ internal sealed partial class AuthEvents(ILoggerFactory loggers, EventRate rate)
     }
 
     /// <param name="accountId">Of the address that was tried, if it has one.</param>
-    /// <param name="code">Of the answer.</param>
+    /// <param name="refusal">The answer; its code is logged.</param>
     /// <param name="network">Who tried.</param>
-    public void SignInRefused(Guid? accountId, string code, string network)
+    public void SignInRefused(Guid? accountId, IResult refusal, string network)
     {
         if (rate.Admits("auth.sign_in_refused", out var withheld))
         {
-            Log.SignInRefused(_logger, accountId, code, network, withheld);
+            Log.SignInRefused(_logger, accountId, Problem.CodeOf(refusal), network, withheld);
         }
     }
 

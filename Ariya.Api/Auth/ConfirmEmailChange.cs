@@ -82,7 +82,7 @@ internal sealed class ConfirmEmailChange(
 
         var proof = await currentPassword.ProveAsync(found.AccountId, found.OldEmail, password, null, client, cancellationToken);
         return proof.Refusal is null
-            ? (await ApplyAsync(found, proof, client, cancellationToken), null)
+            ? await ApplyAsync(found, proof, client, cancellationToken)
             : (EmailChangeResult.Invalid, proof.Refusal);
     }
 
@@ -104,9 +104,7 @@ internal sealed class ConfirmEmailChange(
 
         return await db.QueryFirstAsync(
             $"""
-             select c.id, c.account_id, c.old_email, c.new_email, c.new_email_canonical, c.confirmed_at is not null as is_confirmed,
-                    c.expires_at <= clock_timestamp() or c.auth_epoch <> a.auth_epoch as is_over,
-                    exists (select 1 from accounts x where x.email_canonical = c.new_email_canonical and x.id <> a.id) as is_taken
+             select c.id, c.account_id, c.old_email, c.new_email, c.new_email_canonical, {State}
              from one_time_tokens t
              join email_changes c on c.id = t.subject_id
              join accounts a on a.id = c.account_id and a.status = 'active'
@@ -119,7 +117,8 @@ internal sealed class ConfirmEmailChange(
 
     // The advisory lock is the one that registering and verifying take for this address: nobody else becomes its owner meanwhile. The account's
     // row is locked by a statement of its own: a sign-in that was waiting for it is visible to the one that ends sessions.
-    private async Task<EmailChangeResult> ApplyAsync(Found found, PasswordProof proof, ClientInfo client, CancellationToken cancellationToken)
+    private async Task<(EmailChangeResult Result, IResult? Refusal)> ApplyAsync(
+        Found found, PasswordProof proof, ClientInfo client, CancellationToken cancellationToken)
     {
         var addressKey = addressKeys.OfCanonical(found.NewEmailCanonical);
         var outcome = await work.DoAsync(() => db.QueryBatchAsync(
@@ -162,25 +161,36 @@ internal sealed class ConfirmEmailChange(
                  e as (
                    insert into audit_events (id, kind, account_id, address_key, network, user_agent)
                    select {Guid.CreateVersion7()}, {AuditKinds.EmailChanged}, c.account_id, {addressKey}, {client.Network}, {client.UserAgent} from c)
-                 select (select count(*) from c) as changed,
-                        exists (select 1 from accounts y where y.email_canonical = {found.NewEmailCanonical} and y.id <> {found.AccountId}) as is_taken
+                 select exists (select 1 from c) as is_done, {State}
+                 from email_changes c join accounts a on a.id = c.account_id
+                 where c.id = {found.ChangeId}
                  """,
             ],
-            row => (Changed: row.Get<long>("changed"), IsTaken: row.Get<bool>("is_taken")), cancellationToken), cancellationToken);
+            row => (IsDone: row.Get<bool>("is_done"), Found: found with
+            {
+                IsConfirmed = row.Get<bool>("is_confirmed"),
+                IsOver = row.Get<bool>("is_over"),
+                IsTaken = row.Get<bool>("is_taken"),
+            }), cancellationToken), cancellationToken);
         work.WhenCommitted(bell.Ring);
-        if (outcome[0].Changed == 1)
+        if (outcome.Exists(one => one.IsDone))
         {
             work.WhenCommitted(() => events.EmailChanged(found.AccountId, client.Network));
+            return (EmailChangeResult.Done, null);
         }
 
-        // Otherwise somebody was faster between the look and the update: another press of the button, or another owner of the address.
-        return outcome[0] switch
-        {
-            { Changed: 1 } => EmailChangeResult.Done,
-            { IsTaken: true } => EmailChangeResult.Taken,
-            _ => EmailChangeResult.Used,
-        };
+        // Somebody was faster between the look and the update; or else it is the proof that does not hold any more.
+        return outcome.Select(one => one.Found.Judge()).FirstOrDefault(EmailChangeResult.Invalid) is not EmailChangeResult.Done and var refused
+            ? (refused, null)
+            : (EmailChangeResult.Invalid, Problem.InvalidCredentials());
     }
+
+    // Of email_changes c and its accounts a.
+    private static SqlText State =>
+        $"""
+         c.confirmed_at is not null as is_confirmed, c.expires_at <= clock_timestamp() or c.auth_epoch <> a.auth_epoch as is_over,
+         exists (select 1 from accounts x where x.email_canonical = c.new_email_canonical and x.id <> a.id) as is_taken
+         """;
 
     private sealed record Found(
         Guid ChangeId, Guid AccountId, string OldEmail, string NewEmail, string NewEmailCanonical, bool IsConfirmed, bool IsOver, bool IsTaken)

@@ -79,9 +79,7 @@ internal sealed class EmailChangeUndo(
 
         return await db.QueryFirstAsync(
             $"""
-             select c.id, c.account_id, c.old_email, c.old_email_canonical, c.undone_at is not null as is_undone,
-                    c.expires_at <= clock_timestamp() as is_over, a.first_name, a.last_name,
-                    exists (select 1 from accounts x where x.email_canonical = c.old_email_canonical and x.id <> a.id) as is_taken
+             select c.id, c.account_id, c.old_email, c.old_email_canonical, a.first_name, a.last_name, {State}
              from one_time_tokens t
              join email_changes c on c.id = t.subject_id
              join accounts a on a.id = c.account_id and a.status = 'active'
@@ -136,24 +134,36 @@ internal sealed class EmailChangeUndo(
                  e as (
                    insert into audit_events (id, kind, account_id, address_key, network, user_agent)
                    select {Guid.CreateVersion7()}, {AuditKinds.EmailChangeUndone}, c.account_id, {addressKey}, {client.Network}, {client.UserAgent} from c)
-                 select (select count(*) from c) as undone,
-                        exists (select 1 from accounts y where y.email_canonical = {found.OldEmailCanonical} and y.id <> {found.AccountId}) as is_taken
+                 select exists (select 1 from c) as is_done, {State}
+                 from email_changes c join accounts a on a.id = c.account_id
+                 where c.id = {found.ChangeId}
                  """,
             ],
-            row => (Undone: row.Get<long>("undone"), IsTaken: row.Get<bool>("is_taken")), cancellationToken), cancellationToken);
+            row => (IsDone: row.Get<bool>("is_done"), Found: found with
+            {
+                IsUndone = row.Get<bool>("is_undone"),
+                IsOver = row.Get<bool>("is_over"),
+                IsTaken = row.Get<bool>("is_taken"),
+            }), cancellationToken), cancellationToken);
         work.WhenCommitted(bell.Ring);
-        if (outcome[0].Undone == 1)
+        if (outcome.Exists(one => one.IsDone))
         {
             work.WhenCommitted(() => events.EmailChangeUndone(found.AccountId, client.Network));
+            return EmailChangeResult.Done;
         }
 
-        return outcome[0] switch
-        {
-            { Undone: 1 } => EmailChangeResult.Done,
-            { IsTaken: true } => EmailChangeResult.Taken,
-            _ => EmailChangeResult.Used,
-        };
+        // Somebody was faster between the look and the update; or else the account is not active any more.
+        return outcome.Select(one => one.Found.Judge()).FirstOrDefault(EmailChangeResult.Invalid) is not EmailChangeResult.Done and var refused
+            ? refused
+            : EmailChangeResult.Invalid;
     }
+
+    // Of email_changes c and its accounts a.
+    private static SqlText State =>
+        $"""
+         c.undone_at is not null as is_undone, c.expires_at <= clock_timestamp() as is_over,
+         exists (select 1 from accounts x where x.email_canonical = c.old_email_canonical and x.id <> a.id) as is_taken
+         """;
 
     private sealed record Found(
         Guid ChangeId, Guid AccountId, string OldEmail, string OldEmailCanonical, string FirstName, string LastName, bool IsUndone, bool IsOver, bool IsTaken)

@@ -73,14 +73,14 @@ internal sealed class Login(
         var failures = await SignInDelay.CountFailureAsync(
             db, known.FailureKeys, addressKeys.Of(email), known.Account?.Id, client, CancellationToken.None);
         security.WrongPassword(known.Account?.Id, failures, client.Network);
-        var (code, refusal) = (isPassword, isRegistrationPassword) switch
+        IResult refusal = (isPassword, isRegistrationPassword) switch
         {
-            _ when known.ShownDelaySeconds > 0 => ("sign_in_delayed", Problem.SignInDelayed(known.ShownDelaySeconds)),
-            (true, _) => ("account_disabled", Problem.AccountDisabled()),
-            (_, true) => ("email_not_verified", Problem.EmailNotVerified()),
-            _ => ("invalid_credentials", Problem.InvalidCredentials()),
+            _ when known.ShownDelaySeconds > 0 => Problem.SignInDelayed(known.ShownDelaySeconds),
+            (true, _) => Problem.AccountDisabled(),
+            (_, true) => Problem.EmailNotVerified(),
+            _ => Problem.InvalidCredentials(),
         };
-        events.SignInRefused(known.Account?.Id, code, client.Network);
+        events.SignInRefused(known.Account?.Id, refusal, client.Network);
         return refusal;
     }
 
@@ -164,8 +164,9 @@ internal sealed class Login(
         if (session is null)
         {
             // Meanwhile the password was changed, the account disabled or the delay began. To the caller it is a refusal.
-            events.SignInRefused(account.Id, "invalid_credentials", client.Network);
-            return Problem.InvalidCredentials();
+            var refusal = Problem.InvalidCredentials();
+            events.SignInRefused(account.Id, refusal, client.Network);
+            return refusal;
         }
 
         if (betterHash is not null)

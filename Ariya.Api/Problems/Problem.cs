@@ -92,6 +92,10 @@ internal static class Problem
 
     public static ProblemHttpResult Internal() => Create(500, "internal", "Something went wrong on our side.");
 
+    /// <summary>The code of a refusal of this catalogue.</summary>
+    public static string CodeOf(IResult refusal) =>
+        (string)(refusal is RetryAfterResult later ? later.Problem : (ProblemHttpResult)refusal).ProblemDetails.Extensions["code"]!;
+
     /// <summary>The code of a refusal that routing, not an endpoint, makes.</summary>
     public static string CodeOf(int status) => status switch
     {
@@ -117,6 +121,8 @@ internal static class Problem
 
     private sealed class RetryAfterResult(long seconds, ProblemHttpResult problem) : IResult, IStatusCodeHttpResult
     {
+        public ProblemHttpResult Problem => problem;
+
         public int? StatusCode => problem.StatusCode;
 
         public Task ExecuteAsync(HttpContext httpContext)

@@ -1,4 +1,6 @@
+using Ariya.Tests.Distributed;
 using Ariya.Tests.Mail.Outbox;
+using Npgsql;
 
 namespace Ariya.Tests.Admin;
 
@@ -98,6 +100,48 @@ public sealed class GrantAdminTests(MailPostgres postgres) : OutboxRoom(postgres
         await using var confirmed = await CommandAsync("revoke-admin", Grace, "--yes");
         Assert.Equal((0, false), (confirmed.ExitCode, await IsAdminAsync(grace)));
         Assert.Equal(2, await ScalarAsync<long>("select count(*) from audit_events where kind = 'admin.revoked' and detail like 'cli:%@%'"));
+    }
+
+    [Fact]
+    public async Task NothingIsLockedWhileSomebodyThinksAboutTheLastAdmin()
+    {
+        var grace = await AccountAsync(Grace);
+        await SqlAsync("update accounts set roles = '{admin}'");
+        await using var asking = WorkerProcess.StartCommand(Connection, "revoke-admin", Grace);
+        // What it did last is to ask whether there is another admin.
+        Assert.Equal("idle", await Wait.UntilAsync("the question", TimeSpan.FromSeconds(60), () => ScalarAsync<string>(
+            """
+            select state from pg_stat_activity
+            where datname = current_database() and application_name = 'ariya-worker' and state like 'idle%'
+              and query like '%any(%roles)%' and query not like '%email_canonical%'
+            """)));
+        await asking.AnswerAsync("last");
+        Assert.Equal((0, false), (asking.ExitCode, await IsAdminAsync(grace)));
+    }
+
+    [Fact]
+    public async Task OfTwoAdminsWhoAreTakenAtOnceOneStaysUntilSomebodyIsAsked()
+    {
+        await AccountAsync(Grace);
+        await AccountAsync("ada@example.com");
+        await SqlAsync("update accounts set roles = '{admin}'");
+        await using var holder = new NpgsqlConnection(Connection);
+        await holder.OpenAsync();
+        await using var transaction = await holder.BeginTransactionAsync();
+        await using (var hold = new NpgsqlCommand("select 1 from accounts for update", holder, transaction))
+        {
+            await hold.ExecuteNonQueryAsync();
+        }
+
+        var both = new[] { Grace, "ada@example.com" }.Select(address => CommandAsync("revoke-admin", address)).ToList();
+        await Wait.UntilAsync("both to wait", TimeSpan.FromSeconds(60), async () => await ScalarAsync<long>(
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") == 2 ? "" : null);
+        await transaction.RollbackAsync();
+        var ended = await Task.WhenAll(both);
+        Assert.Equal([0, 1], ended.Select(one => one.ExitCode).Order());
+        Assert.Contains("last active admin", ended.Single(one => one.ExitCode == 1).Output, StringComparison.Ordinal);
+        Assert.Equal(1, await ScalarAsync<long>("select count(*) from accounts where 'admin' = any(roles)"));
+        Assert.Equal(1, await ScalarAsync<long>("select count(*) from audit_events where kind = 'admin.revoked'"));
     }
 
     private Task<bool> IsAdminAsync(Guid account) => ScalarAsync<bool>("select 'admin' = any(roles) from accounts where id = $1", account);

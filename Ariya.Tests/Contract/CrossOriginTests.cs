@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using Ariya.Tests.Distributed;
 
 namespace Ariya.Tests.Contract;
 
@@ -18,16 +19,16 @@ public sealed class CrossOriginTests
         {
             using var answer = await PreflightAsync(client, Ours, "/api/v1/account", "PATCH", "authorization,content-type,idempotency-key,if-match");
             Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
-            Assert.Equal(Ours, Header(answer, "Access-Control-Allow-Origin"));
-            Assert.Equal("7200", Header(answer, "Access-Control-Max-Age"));
-            Assert.Contains("PATCH", Header(answer, "Access-Control-Allow-Methods"), StringComparison.Ordinal);
-            Assert.Contains("Idempotency-Key", Header(answer, "Access-Control-Allow-Headers"), StringComparison.OrdinalIgnoreCase);
-            Assert.Empty(Header(answer, "Access-Control-Allow-Credentials"));
-            Assert.Empty(Header(answer, "RateLimit"));
+            Assert.Equal(Ours, answer.Header("Access-Control-Allow-Origin"));
+            Assert.Equal("7200", answer.Header("Access-Control-Max-Age"));
+            Assert.Contains("PATCH", answer.Header("Access-Control-Allow-Methods"), StringComparison.Ordinal);
+            Assert.Contains("Idempotency-Key", answer.Header("Access-Control-Allow-Headers"), StringComparison.OrdinalIgnoreCase);
+            Assert.Empty(answer.Header("Access-Control-Allow-Credentials"));
+            Assert.Empty(answer.Header("RateLimit"));
         }
 
         using var request = await api.SendAsync(HttpMethod.Get, "/api/v1/account");
-        Assert.Equal((HttpStatusCode.OK, "1"), (request.StatusCode, Header(request, "X-RateLimit-Remaining")));
+        Assert.Equal((HttpStatusCode.OK, "1"), (request.StatusCode, request.Header("X-RateLimit-Remaining")));
     }
 
     [Theory]
@@ -43,11 +44,11 @@ public sealed class CrossOriginTests
         using var answer = await GetAsync(client, origin, path);
         Assert.Equal(status, answer.StatusCode);
         var isOpen = origin != Theirs && path.StartsWith("/api", StringComparison.Ordinal);
-        Assert.Equal(isOpen ? origin : "", Header(answer, "Access-Control-Allow-Origin"));
+        Assert.Equal(isOpen ? origin : "", answer.Header("Access-Control-Allow-Origin"));
         string[] exposed = isOpen
             ? ["ETag", "Idempotent-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
             : [];
-        Assert.Equal(exposed, Header(answer, "Access-Control-Expose-Headers").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(exposed, answer.Header("Access-Control-Expose-Headers").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
     }
 
     [Theory]
@@ -60,7 +61,7 @@ public sealed class CrossOriginTests
         using var client = api.CreateClient();
         using var answer = await PreflightAsync(client, Ours, path, "POST", "content-type");
         Assert.False(answer.IsSuccessStatusCode);
-        Assert.Empty(Header(answer, "Access-Control-Allow-Origin"));
+        Assert.Empty(answer.Header("Access-Control-Allow-Origin"));
     }
 
     [Fact]
@@ -70,7 +71,7 @@ public sealed class CrossOriginTests
         using var client = api.CreateClient();
         using var preflight = await PreflightAsync(client, Ours, "/api/v1/account", "GET", "authorization");
         using var answer = await GetAsync(client, Ours, "/api/v1/account");
-        Assert.All([preflight, answer], response => Assert.Empty(Header(response, "Access-Control-Allow-Origin")));
+        Assert.All([preflight, answer], response => Assert.Empty(response.Header("Access-Control-Allow-Origin")));
     }
 
     private static async Task<HttpResponseMessage> GetAsync(HttpClient client, string origin, string path)
@@ -89,7 +90,4 @@ public sealed class CrossOriginTests
         request.Headers.Add("Access-Control-Request-Headers", headers);
         return await client.SendAsync(request);
     }
-
-    private static string Header(HttpResponseMessage answer, string name) =>
-        answer.Headers.TryGetValues(name, out var values) ? string.Join(", ", values) : "";
 }

@@ -168,7 +168,7 @@ public sealed class DocumentedAnswerTests(RunningAriya ariya) : IDisposable
         var responses = s_document["paths"]![path]![method.ToLowerInvariant()]!["responses"]!.AsObject();
         var (status, response) = Assert.Single(responses, one => one.Key[0] == '2');
         Assert.True(status == $"{(int)answer.StatusCode}", $"{operation}: {(int)answer.StatusCode} instead of the {status} of the document. {text}");
-        Assert.All(response!["headers"]?.AsObject() ?? [], header => Assert.NotEqual("", HeaderOf(answer, header.Key)));
+        Assert.All(response!["headers"]?.AsObject() ?? [], header => Assert.NotEqual("", answer.Header(header.Key)));
         var types = response["content"]?.AsObject();
         if (types is null)
         {
@@ -186,7 +186,4 @@ public sealed class DocumentedAnswerTests(RunningAriya ariya) : IDisposable
         Assert.Empty(new ApiSchema(s_document).Faults(json, types[type]!["schema"]!).Select(fault => $"{operation}: {fault}"));
         return json;
     }
-
-    private static string HeaderOf(HttpResponseMessage answer, string name) =>
-        answer.Headers.TryGetValues(name, out var values) ? string.Join(", ", values) : "";
 }

@@ -1,3 +1,5 @@
+using Ariya.Tests.Distributed;
+
 namespace Ariya.Tests.Contract;
 
 public sealed class HeaderTests(ApiHost api) : IClassFixture<ApiHost>
@@ -36,11 +38,11 @@ public sealed class HeaderTests(ApiHost api) : IClassFixture<ApiHost>
     {
         using var answer = await api.SendAsync(HttpMethod.Parse(method), path);
         Assert.Equal(status, (int)answer.StatusCode);
-        Assert.Equal("max-age=31536000", Header(answer, "Strict-Transport-Security"));
-        Assert.Equal(("same-origin", "same-origin"), (Header(answer, "Cross-Origin-Opener-Policy"), Header(answer, "Cross-Origin-Resource-Policy")));
-        Assert.Contains("camera=()", Header(answer, "Permissions-Policy"), StringComparison.Ordinal);
-        Assert.Equal(("nosniff", "no-referrer"), (Header(answer, "X-Content-Type-Options"), Header(answer, "Referrer-Policy")));
-        Assert.Contains("frame-ancestors 'none'", Header(answer, "Content-Security-Policy"), StringComparison.Ordinal);
+        Assert.Equal("max-age=31536000", answer.Header("Strict-Transport-Security"));
+        Assert.Equal(("same-origin", "same-origin"), (answer.Header("Cross-Origin-Opener-Policy"), answer.Header("Cross-Origin-Resource-Policy")));
+        Assert.Contains("camera=()", answer.Header("Permissions-Policy"), StringComparison.Ordinal);
+        Assert.Equal(("nosniff", "no-referrer"), (answer.Header("X-Content-Type-Options"), answer.Header("Referrer-Policy")));
+        Assert.Contains("frame-ancestors 'none'", answer.Header("Content-Security-Policy"), StringComparison.Ordinal);
         Assert.False(answer.Headers.Contains("Server"));
     }
 
@@ -51,7 +53,7 @@ public sealed class HeaderTests(ApiHost api) : IClassFixture<ApiHost>
     {
         await using var other = ApiHost.With(null, null, ("Hsts:MaxAge", age));
         using var answer = await other.SendAsync(HttpMethod.Get, "/alive", signedIn: false);
-        Assert.Equal(expected, Header(answer, "Strict-Transport-Security"));
+        Assert.Equal(expected, answer.Header("Strict-Transport-Security"));
     }
 
     [Theory]
@@ -80,7 +82,4 @@ public sealed class HeaderTests(ApiHost api) : IClassFixture<ApiHost>
     }
 
     private static string Policy(HttpResponseMessage answer) => answer.Headers.GetValues("Content-Security-Policy").Single();
-
-    private static string Header(HttpResponseMessage answer, string name) =>
-        answer.Headers.TryGetValues(name, out var values) ? string.Join(", ", values) : "";
 }

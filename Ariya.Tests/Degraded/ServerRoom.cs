@@ -182,9 +182,6 @@ internal static class Requests
 
     public static Task<HttpResponseMessage> ForgotAsync(this HttpClient client, string email, string? from = null, string? key = null) =>
         client.CallAsync(HttpMethod.Post, "/api/v1/auth/forgot-password", new { email }, from, key: key);
-
-    public static string Header(this HttpResponseMessage answer, string name) =>
-        answer.Headers.TryGetValues(name, out var values) ? string.Join(", ", values) : "";
 }
 
 [CollectionDefinition(Name)]

@@ -17,6 +17,10 @@ internal static partial class Answers
         return $"{(int)answer.StatusCode}\n{string.Join('\n', headers)}\n\n{body}";
     }
 
+    /// <summary>A header of an answer; empty when it has none.</summary>
+    public static string Header(this HttpResponseMessage answer, string name) =>
+        answer.Headers.TryGetValues(name, out var values) ? string.Join(", ", values) : "";
+
     [GeneratedRegex("\"traceId\":\"[^\"]*\"")]
     private static partial Regex TraceId();
 }

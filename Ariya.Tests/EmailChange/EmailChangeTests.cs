@@ -166,6 +166,34 @@ public sealed class EmailChangeTests(RunningAriya ariya) : IDisposable
         Assert.Equal(HttpStatusCode.OK, (await after.LoginAsync()).StatusCode);
     }
 
+    [Theory]
+    [InlineData("update accounts set auth_epoch = auth_epoch + 1, password_hash = 'another' where email_canonical = $1", "token_expired", HttpStatusCode.BadRequest)]
+    [InlineData("update accounts set password_hash = 'another' where email_canonical = $1", "invalid_credentials", HttpStatusCode.Unauthorized)]
+    public async Task AConfirmationThatWaitedWhileItsProofWasUndoneIsNotSaidToBeDone(string change, string code, HttpStatusCode status)
+    {
+        var (before, after, token) = await AskedAsync();
+        await using var held = await RowLock.TakeAsync(ariya, change, before.Email);
+        var confirming = ConfirmAsync(token);
+        await held.WaitersAsync(1);
+        await held.ReleaseAsync();
+        Assert.Equal(code, await Person.CodeAsync(await confirming, status));
+        Assert.Equal(0, await ariya.AccountsAsync(after));
+    }
+
+    [Fact]
+    public async Task AnUndoingThatWaitedWhileTheAccountWasDisabledIsNotSaidToBeDone()
+    {
+        var (owner, thief, token) = await AskedAsync();
+        await ConfirmAsync(token);
+        var undo = (await owner.MailAsync(ChangedSubject)).Token;
+        await using var held = await RowLock.TakeAsync(ariya, "update accounts set status = 'disabled' where email_canonical = $1", thief.Email);
+        var undoing = UndoAsync(undo, NewPassword);
+        await held.WaitersAsync(1);
+        await held.ReleaseAsync();
+        Assert.Equal("token_invalid", await Person.CodeAsync(await undoing, HttpStatusCode.BadRequest));
+        Assert.Equal(1, await ariya.AccountsAsync(thief));
+    }
+
     [Fact]
     public async Task ASignInThatWaitsForTheAccountBesideAChangeIsDead()
     {

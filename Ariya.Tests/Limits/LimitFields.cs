@@ -1,4 +1,4 @@
-using Ariya.Tests.Degraded;
+using Ariya.Tests.Distributed;
 
 namespace Ariya.Tests.Limits;
 

@@ -2,6 +2,7 @@ using Ariya.Api.Http;
 using Ariya.Api.Limits;
 using Ariya.Data.Keys;
 using Ariya.ServiceDefaults.Settings;
+using Ariya.Tests.Mail.Outbox;
 using Ariya.Worker.Cleanup;
 using Ariya.Worker.Mail;
 using Ariya.Worker.Mail.Smtp;
@@ -179,15 +180,15 @@ public sealed class StartSettingsTests
     [Fact]
     public async Task TheReasonForGoingWithoutTlsIsToldAtTheStart()
     {
-        var log = new LogList();
+        using var log = new LogLines();
         var builder = Builder(Environments.Production, ("Database:TlsNotRequiredBecause", "the mesh does it"));
         builder.Logging.AddProvider(log);
         builder.CheckDatabase("Host=db.example.com;Username=u;Password=hunter2");
         using var host = builder.Build();
         await host.StartAsync();
         await host.StopAsync();
-        var line = Assert.Single(log.Lines, line => line.Contains("mesh", StringComparison.Ordinal));
-        Assert.Equal("Warning: PostgreSQL is on another machine and is not required to prove who it is, because: the mesh does it", line);
+        Assert.Equal("Warning: PostgreSQL is on another machine and is not required to prove who it is, because: the mesh does it", await log.ContainingAsync("mesh"));
+        Assert.Equal(1, log.Count("mesh"));
     }
 
     // The start of what is told; null when nothing is wrong.
@@ -216,28 +217,5 @@ public sealed class StartSettingsTests
         }
 
         return builder;
-    }
-
-    private sealed class LogList : ILoggerProvider, ILogger
-    {
-        public List<string> Lines { get; } = [];
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            lock (Lines)
-            {
-                Lines.Add($"{logLevel}: {formatter(state, exception)}");
-            }
-        }
-
-        public void Dispose()
-        {
-        }
     }
 }

@@ -62,11 +62,9 @@ internal static class GrantAdmin
                    select x.id, x.email_canonical from accounts x, a where {Account.AdminRole} = any(x.roles) and x.status = 'active'),
                  m as (
                    insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, salt)
-                   -- Ids in the order of time, as those that programs make.
-                   select (lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0') || '7' || substr(replace(gen_random_uuid()::text, '-', ''), 14))::uuid,
-                          gen_random_uuid(), {MailKinds.AdminGranted},
+                   select uuidv7(), uuidv7(), {MailKinds.AdminGranted},
                           jsonb_build_object('accountId', told.id, 'adminId', {found.Id}), told.email_canonical, clock_timestamp() + interval '72 hours',
-                          decode(replace(gen_random_uuid()::text, '-', ''), 'hex')
+                          uuid_send(gen_random_uuid())
                    from told)
                  insert into audit_events (id, kind, account_id, detail)
                  select {Guid.CreateVersion7()}, {AuditKinds.AdminGranted}, a.id, {AdminRole.Operator} from a

@@ -128,7 +128,7 @@ internal sealed class InProcessWorker : IAsyncDisposable
     }
 }
 
-/// <summary>What was logged, line by line.</summary>
+/// <summary>What was logged, line by line: its level, its words, those of its exception.</summary>
 internal sealed class LogLines : ILoggerProvider
 {
     private readonly ConcurrentQueue<string> _lines = new();
@@ -156,6 +156,6 @@ internal sealed class LogLines : ILoggerProvider
 
         public void Log<TState>(
             LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            lines.Enqueue($"{formatter(state, exception)} {exception?.Message}");
+            lines.Enqueue($"{logLevel}: {formatter(state, exception)} {exception?.Message}".TrimEnd());
     }
 }

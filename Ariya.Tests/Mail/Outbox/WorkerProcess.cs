@@ -27,14 +27,23 @@ internal sealed class WorkerProcess : ProgramProcess
         string connection, string[] arguments, string? input = null, params (string Name, string Value)[] settings)
     {
         var worker = new WorkerProcess(arguments, settings, connection);
-        if (input is not null)
+        await worker.AnswerAsync(input);
+        return worker;
+    }
+
+    /// <summary>A one-shot command that waits for <see cref="AnswerAsync"/>.</summary>
+    public static WorkerProcess StartCommand(string connection, params string[] arguments) => new(arguments, [], connection);
+
+    /// <summary>Answers what a command asks, or nothing, and waits for its end.</summary>
+    public async Task AnswerAsync(string? answer)
+    {
+        if (answer is not null)
         {
-            await worker.Process.StandardInput.WriteLineAsync(input);
+            await Process.StandardInput.WriteLineAsync(answer);
         }
 
-        worker.Process.StandardInput.Close();
-        await worker.EndAsync();
-        return worker;
+        Process.StandardInput.Close();
+        await EndAsync();
     }
 
     public void Pause() => Signal(Stop);
