@@ -12,7 +12,7 @@ internal sealed class SharedCounter(RedisCalls redis, TimeProvider clock)
     // KEYS: the buckets. ARGV: 'spend' or 'peek', then permits and window in microseconds of each bucket, then the time after which
     // nobody waits for the answer any more, or 0.
     // Answers: admitted (or 2: too late), its time, then requests counted and microseconds until the oldest leaves, of each bucket.
-    private const string JudgeScript =
+    internal const string JudgeScript =
         """
         local time = redis.call('TIME')
         local now = time[1] * 1000000 + time[2]

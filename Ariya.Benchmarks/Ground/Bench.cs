@@ -1,0 +1,61 @@
+using Ariya.Benchmarks.Measuring;
+using Ariya.Data.Passwords;
+
+namespace Ariya.Benchmarks.Ground;
+
+/// <summary>How much is done: pairs of slices, their length, and rows.</summary>
+internal sealed record Effort(string Name, int Pairs, TimeSpan Length, int Accounts, int ExpiredRows, int ExpiredPairs, int Starts)
+{
+    /// <summary>Under 25 minutes on two cores.</summary>
+    public static Effort Quick { get; } = new("quick", 20, TimeSpan.FromSeconds(1), 100_000, 200_000, 5, 8);
+
+    /// <summary>About an hour and a half.</summary>
+    public static Effort Full { get; } = new("full", 60, TimeSpan.FromSeconds(1.5), 100_000, 1_000_000, 5, 15);
+
+    /// <summary>Whether the machinery works; its figures say nothing.</summary>
+    public static Effort Trial { get; } = new("trial", 3, TimeSpan.FromSeconds(0.5), 2_000, 20_000, 2, 2);
+}
+
+/// <summary>What every scenario needs.</summary>
+internal sealed class Bench(Servers servers, Programs programs, Effort effort, Report report)
+{
+    public const string Password = "seven quiet harbours";
+
+    public Servers Servers => servers;
+
+    public Programs Programs => programs;
+
+    public Effort Effort => effort;
+
+    public Report Report => report;
+
+    /// <summary>A database with as many accounts as the effort says, with hashes at the product's own cost.</summary>
+    public async Task<Database> AccountsAsync(string name)
+    {
+        var database = new Database(await servers.CreateDatabaseAsync(name));
+        await database.LoadAccountsAsync(effort.Accounts, PasswordHash.Create(PasswordHash.Argon2id, Password));
+        return database;
+    }
+
+    /// <summary>With this effort's pairs and length.</summary>
+    public Comparison Compare(string name, Side first, Side second, double? target, string unit = "requests", Func<Task>? betweenAsync = null) => new(name, first, second)
+    {
+        Target = target,
+        Unit = unit,
+        Pairs = effort.Pairs,
+        Length = effort.Length,
+        BetweenAsync = betweenAsync ?? (() => Task.CompletedTask),
+    };
+
+    /// <summary>A side whose slices are checked in the database: as many rows more as were done.</summary>
+    /// <param name="database">Where.</param>
+    /// <param name="count">How many rows, or what else grows by one each time.</param>
+    /// <param name="run">Answers units a second and how many were done.</param>
+    public static Slice Checked(Database database, string count, Func<TimeSpan, Task<(double Rate, long Done)>> run) => async length =>
+    {
+        var before = await database.ScalarAsync<long>(count);
+        var (rate, done) = await run(length);
+        var after = await database.ScalarAsync<long>(count);
+        return after - before == done ? rate : throw new WrongWorkException($"{done} were answered and {after - before} are there: {count}");
+    };
+}

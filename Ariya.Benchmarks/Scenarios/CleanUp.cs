@@ -1,0 +1,62 @@
+using System.Diagnostics;
+using Ariya.Benchmarks.Ground;
+using Ariya.Benchmarks.Measuring;
+using Ariya.Data;
+using Ariya.Worker.Cleanup;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace Ariya.Benchmarks.Scenarios;
+
+/// <summary>Expired tokens removed batch by batch, each its own commit, with live ones left between them; against one DELETE on a copy of the table.</summary>
+internal static class CleanUp
+{
+    public static async Task RunAsync(Bench bench)
+    {
+        await using var database = new Database(await bench.Servers.CreateDatabaseAsync("clean_up"));
+        var (expired, live) = (bench.Effort.ExpiredRows, bench.Effort.ExpiredRows / 5);
+        await database.ExecuteAsync("create table plain_tokens (like one_time_tokens including all)");
+        await database.ExecuteAsync("create table source_tokens (like one_time_tokens)");
+        await database.ExecuteAsync(
+            """
+            insert into source_tokens (message_id, purpose, subject_id, address, token_hash, salt, key_id, created_at, expires_at, code_attempts)
+            select uuidv7(), 'verify_email', md5('r' || n)::uuid, n || '@example.com', sha256(n::text::bytea), decode(md5(n::text), 'hex'), 'benchmark', now() - interval '60 days',
+                   case when n <= $1 then now() - interval '30 days' + n * interval '1 millisecond' else now() + interval '1 day' + n * interval '1 millisecond' end, 0
+            from generate_series(1, $2) n order by md5(n::text)
+            """, expired, expired + live);
+        var ours = new Side("clean-up, batches of 2000", async _ =>
+        {
+            await FillAsync(database, "one_time_tokens");
+            await using var context = new AriyaDbContext(
+                new DbContextOptionsBuilder<AriyaDbContext>().UseNpgsql(DatabaseConnection.Tune(database.Connection, "ariya-worker")).Options);
+            var started = Stopwatch.GetTimestamp();
+            var removed = await new CleanupRun(context, Options.Create(new CleanupOptions())).RunAsync(
+                [CleanupSteps.Tokens(new RetentionOptions())], _ => Task.CompletedTask, CancellationToken.None);
+            return await RateAsync(database, "one_time_tokens", removed, started);
+        });
+        var plain = new Side("one DELETE", async _ =>
+        {
+            await FillAsync(database, "plain_tokens");
+            var started = Stopwatch.GetTimestamp();
+            var removed = await database.ScalarAsync<long>(
+                "with d as (delete from plain_tokens where expires_at < clock_timestamp() - interval '7 days' returning 1) select count(*) from d");
+            return await RateAsync(database, "plain_tokens", removed, started);
+        });
+        bench.Report.Add(await new Comparison($"Clean-up of {expired:N0} rows", ours, plain) { Target = 0.70, Unit = "rows", Pairs = bench.Effort.ExpiredPairs, Length = TimeSpan.FromSeconds(1) }.RunAsync());
+
+        async Task<double> RateAsync(Database database, string table, long removed, long started)
+        {
+            var took = Stopwatch.GetElapsedTime(started);
+            var left = await database.ScalarAsync<long>($"select count(*) from {table}");
+            return removed == expired && left == live ? removed / took.TotalSeconds : throw new WrongWorkException($"{removed} of {expired} are removed, {left} of {live} left.");
+        }
+    }
+
+    private static async Task FillAsync(Database database, string table)
+    {
+        await database.ExecuteAsync($"truncate {table}");
+        await database.ExecuteAsync($"insert into {table} select * from source_tokens");
+        await database.ExecuteAsync($"vacuum (analyze) {table}");
+        await database.ExecuteAsync("checkpoint");
+    }
+}

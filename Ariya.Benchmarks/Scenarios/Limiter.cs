@@ -1,0 +1,147 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Ariya.Api.Limits;
+using Ariya.Api.Redis;
+using Ariya.Benchmarks.Ground;
+using Ariya.Benchmarks.Measuring;
+using Ariya.Hosting.Local.Processes;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using StackExchange.Redis;
+
+namespace Ariya.Benchmarks.Scenarios;
+
+/// <summary>
+/// Requests judged by three limits at once, each over a hundred thousand keys, by the product's limiter in this process; against redis-benchmark that calls
+/// the same script. And whether a limit that everybody asks for at once admits what it says.
+/// </summary>
+internal static partial class Limiter
+{
+    private const int Callers = 32;
+    private const int Keys = 100_000;
+    private const int Permits = 1000;
+    private static readonly TimeSpan s_window = TimeSpan.FromMinutes(1);
+    private static readonly string[] s_policies = ["account", "host", "network"];
+
+    public static async Task RunAsync(Bench bench)
+    {
+        var port = Ports.Pick();
+        // Its own: the one of the application keeps 64 MB.
+        using var server = Process.Start(new ProcessStartInfo(Tool.Require("redis-server", "redis-server"),
+            ["--port", Invariant(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        { RedirectStandardOutput = true })!;
+        server.OutputDataReceived += (_, _) => { };
+        server.BeginOutputReadLine();
+        try
+        {
+            await CompareAsync(bench, port);
+        }
+        finally
+        {
+            server.Kill();
+            await server.WaitForExitAsync();
+        }
+    }
+
+    private static async Task CompareAsync(Bench bench, int port)
+    {
+        var options = new ConfigurationOptions { EndPoints = { { "127.0.0.1", port } }, AllowAdmin = true };
+        // A slow machine is not a Redis that is away.
+        RedisCalls.Configure(options, TimeSpan.FromSeconds(1));
+        options.AbortOnConnectFail = true;
+        options.ConnectRetry = 10;
+        await using var multiplexer = await ConnectionMultiplexer.ConnectAsync(options);
+        var admin = multiplexer.GetServer("127.0.0.1", port);
+        await using var services = new ServiceCollection().AddLogging().AddMetrics().AddSingleton<IConnectionMultiplexer>(multiplexer).BuildServiceProvider();
+        var calls = new RedisCalls(services, Options.Create(new RedisOptions { Patience = TimeSpan.FromSeconds(1) }), TimeProvider.System, services.GetRequiredService<ILogger<RedisCalls>>());
+        await calls.StartAsync(CancellationToken.None);
+        var limiter = new RateLimiter(new LocalCounter(TimeProvider.System), new SharedCounter(calls, TimeProvider.System),
+            new LimitMetrics(services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>()));
+        await AdmitsWhatItSaysAsync(bench, limiter);
+
+        var draws = Enumerable.Range(0, Callers).Select(caller => new Draws((ulong)caller)).ToArray();
+        var ours = new Side("limiter", async length =>
+        {
+            var started = Stopwatch.GetTimestamp();
+            var counts = await Task.WhenAll(Enumerable.Range(0, Callers).Select(caller => Task.Run(async () =>
+            {
+                var count = 0;
+                for (; Stopwatch.GetElapsedTime(started) < length; count++)
+                {
+                    var buckets = s_policies.Select(policy => OfKey(policy, draws[caller].Below(Keys))).ToArray();
+                    if (await limiter.SpendAsync(buckets) is not { IsAdmitted: true, Everywhere: not null })
+                    {
+                        throw new WrongWorkException("A request was refused, or Redis was not asked.");
+                    }
+                }
+
+                return count;
+            })));
+            return counts.Sum() / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        });
+
+        var hash = Convert.ToHexStringLower(await admin.ScriptLoadAsync(SharedCounter.JudgeScript));
+        var program = Tool.Require("redis-benchmark", "redis-tools");
+        var rate = 20_000.0;
+        var limit = new Side("redis-benchmark, the same script", async length =>
+        {
+            // It takes a number, not a time.
+            var count = (long)(rate * length.TotalSeconds);
+            var (before, _) = await EvaluationsAsync(admin);
+            var output = await Tool.RunAsync(program,
+            [
+                "-p", Invariant(port), "-c", Invariant(Callers), "-n", Invariant(count), "-r", Invariant(Keys), "--csv", "EVALSHA", hash, Invariant(s_policies.Length),
+                .. s_policies.Select(policy => $"{policy}:__rand_int__"), "spend",
+                .. s_policies.SelectMany(_ => (string[])[Invariant(Permits), Invariant((long)s_window.TotalMicroseconds)]), "0",
+            ]);
+            var (after, failed) = await EvaluationsAsync(admin);
+            if (after - before < count || failed > 0)
+            {
+                throw new WrongWorkException($"redis-benchmark: {after - before} calls of {count}, {failed} failed.");
+            }
+
+            return rate = double.Parse(Rps().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
+        });
+        bench.Report.Add(await bench.Compare("Limiter, three limits", ours, limit, 0.60, "checks").RunAsync());
+        bench.Report.Note($"Redis: {await RedisBytesAsync(admin):0} bytes a key at the end of the limiter's run (times of the last minute, one to a few dozen a key; ceiling 150)");
+    }
+
+    private static async Task AdmitsWhatItSaysAsync(Bench bench, RateLimiter limiter)
+    {
+        const int Asked = 5000;
+        var bucket = new Bucket("hot", "ariya:limit:hot", 100, TimeSpan.FromMinutes(10), true, Counted.Always);
+        var receipts = await Task.WhenAll(Enumerable.Range(0, Asked).Select(_ => Task.Run(() => limiter.SpendAsync([bucket]))));
+        var admitted = receipts.Count(receipt => receipt.IsAdmitted);
+        bench.Report.Note($"Limiter: {admitted} of {Asked} requests at once were admitted by a limit of {bucket.Permits}");
+        if (admitted != bucket.Permits)
+        {
+            throw new WrongWorkException($"A limit of {bucket.Permits} admitted {admitted}.");
+        }
+    }
+
+    private static Bucket OfKey(string policy, int key) =>
+        new(policy, string.Create(CultureInfo.InvariantCulture, $"{policy}:{key:000000000000}"), Permits, s_window, true, Counted.Always);
+
+    private static async Task<(long Calls, long Failed)> EvaluationsAsync(IServer admin)
+    {
+        var line = (await admin.InfoAsync("commandstats")).SelectMany(group => group).FirstOrDefault(pair => pair.Key == "cmdstat_evalsha").Value ?? "";
+        return (Number("calls"), Number("failed_calls") + Number("rejected_calls"));
+
+        long Number(string name) => line.Split(',').FirstOrDefault(part => part.StartsWith($"{name}=", StringComparison.Ordinal)) is { } part
+            ? long.Parse(part[(name.Length + 1)..], CultureInfo.InvariantCulture)
+            : 0;
+    }
+
+    private static async Task<double> RedisBytesAsync(IServer admin)
+    {
+        var used = (await admin.InfoAsync("memory")).SelectMany(group => group).First(pair => pair.Key == "used_memory_dataset").Value;
+        return long.Parse(used, CultureInfo.InvariantCulture) / (double)await admin.DatabaseSizeAsync();
+    }
+
+    private static string Invariant(long number) => number.ToString(CultureInfo.InvariantCulture);
+
+    [GeneratedRegex("\"EVALSHA[^\"]*\",\"([0-9.]+)\"")]
+    private static partial Regex Rps();
+}

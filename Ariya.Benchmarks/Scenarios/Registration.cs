@@ -1,0 +1,51 @@
+using System.Globalization;
+using Ariya.Benchmarks.Ground;
+using Ariya.Benchmarks.Load;
+using Ariya.Benchmarks.Measuring;
+
+namespace Ariya.Benchmarks.Scenarios;
+
+/// <summary>What a registration costs beside its hash: against pgbench with the same rows, statement by statement and all sent together.</summary>
+internal static class Registration
+{
+    private const int Connections = 16;
+
+    private static long s_people;
+
+    public static async Task RunAsync(Bench bench)
+    {
+        await using var database = await bench.AccountsAsync("registration");
+        await using var api = await RunningProgram.ApiAsync(bench.Programs.ApiWithCheapHashes, database, bench.Servers.Redis);
+        using var loop = await ClosedLoop.OpenAsync(api.Port, Connections);
+        var register = new Side("registration, cheapest hash", Bench.Checked(database, "select count(*) from registrations", length => PostAsync(loop, length)));
+        var plain = Limit(bench, database, "register_plain");
+        var pipelined = Limit(bench, database, "register_pipelined");
+        bench.Report.Add(await bench.Compare("A/A: pgbench", plain, plain with { Name = "the same" }, null, "transactions", bench.Servers.CheckpointAsync).RunAsync());
+        bench.Report.Add(await bench.Compare("Registration without its hash", register, plain, 1.0, "registrations", bench.Servers.CheckpointAsync).RunAsync());
+        bench.Report.Add(await bench.Compare("Registration without its hash, pipelined limit", register, pipelined, 0.55, "registrations", bench.Servers.CheckpointAsync).RunAsync());
+    }
+
+    /// <summary>Registers people who never were here.</summary>
+    public static async Task<(double Rate, long Done)> PostAsync(ClosedLoop loop, TimeSpan length)
+    {
+        var done = 0L;
+        var rate = await loop.RunAsync(length, _ => Next(), (_, reply) =>
+        {
+            ClosedLoop.Expect(202, reply);
+            Interlocked.Increment(ref done);
+        });
+        return (rate, done);
+    }
+
+    /// <summary>The registration of somebody who never was here.</summary>
+    public static byte[] Next() => Request(Interlocked.Increment(ref s_people));
+
+    private static byte[] Request(long person) => HttpConnection.Request("POST", "/api/v1/auth/register", string.Create(CultureInfo.InvariantCulture,
+        $$"""{"email":"new-{{person}}@example.com","password":"{{Bench.Password}}","firstName":"Grace","lastName":"Hopper"}"""));
+
+    private static Side Limit(Bench bench, Database database, string script)
+    {
+        var pgbench = new Pgbench(bench.Servers, database, script, Connections, new Dictionary<string, long>());
+        return new Side($"pgbench, {script}", pgbench.Checked("select count(*) from registrations"));
+    }
+}
