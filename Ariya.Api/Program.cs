@@ -24,6 +24,8 @@ EnvironmentSettings.UseNodeEnvironment();
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 builder.AddEnvironmentSettings();
 builder.AddServiceDefaults();
+// The first statement and the first hash of a program take as long as everything else of its start: beside it, not before it.
+builder.Services.Configure<HostOptions>(host => host.ServicesStartConcurrently = true);
 
 builder.AddNpgsqlDbContext<AriyaDbContext>(AriyaDbContext.ConnectionName, settings =>
 {

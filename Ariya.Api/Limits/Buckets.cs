@@ -79,6 +79,7 @@ internal sealed class Buckets(SecretKeys secrets, IOptions<RateLimitOptions> opt
 
     private int Wide(int permits) => (int)Math.Min(int.MaxValue, (long)permits * _options.WideNetworkFactor);
 
+    // One that is off is left out by the caller, and its key not made.
     private Bucket Bucket(string policy, int permits, TimeSpan window, bool isShown, Counted counts, params IEnumerable<string> of) =>
-        new(policy, $"ariya:limit:{FieldMac.Name(_key, [policy, .. of])}", permits, window, isShown, counts);
+        new(policy, permits == 0 ? "" : $"ariya:limit:{FieldMac.Name(_key, [policy, .. of])}", permits, window, isShown, counts);
 }

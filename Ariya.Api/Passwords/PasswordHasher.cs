@@ -63,7 +63,8 @@ internal sealed class PasswordStartCheck(PasswordHasher hasher) : IHostedService
     {
         try
         {
-            await hasher.EnsureReadyAsync(cancellationToken);
+            // On a thread of its own: the first statement of a program takes a while, and the server starts meanwhile (Program.cs).
+            await Task.Run(() => hasher.EnsureReadyAsync(cancellationToken).AsTask(), cancellationToken);
         }
         catch (Exception exception) when (exception is NpgsqlException or InvalidOperationException or TimeoutException)
         {

@@ -24,7 +24,7 @@ internal sealed record Caller(Guid SessionId, AccountBody Account, int Version)
 /// </summary>
 internal sealed class BearerAuthentication(
     IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, AccessTokens tokens, CallerCache cache, ProfileCache profiles,
-    SecurityEvents security, AriyaDbContext db)
+    SecurityEvents security)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public const string SchemeName = "Bearer";
@@ -110,7 +110,8 @@ internal sealed class BearerAuthentication(
     /// <param name="isWhole">Whether the profile is read too, or only who it is and what they may do.</param>
     private Task<Caller?> ReadAsync(AccessToken token, bool isWhole)
     {
-        return db.QueryFirstAsync(
+        // Asked for here: a warm token needs none.
+        return Context.RequestServices.GetRequiredService<AriyaDbContext>().QueryFirstAsync(
             $"""
              select a.id, a.email, a.roles, a.version, case when {isWhole} then a.first_name else '' end as first_name,
                     case when {isWhole} then a.last_name else '' end as last_name, case when {isWhole} then a.locale end as locale,

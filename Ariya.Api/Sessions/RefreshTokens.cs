@@ -20,14 +20,15 @@ internal sealed class RefreshTokens(SecretKeys secrets)
     private const int MacLength = 32;
     private const string Label = "refresh-token";
 
-    private readonly List<byte[]> _rotationKeys = [.. secrets.KeyIds.Select(id => secrets.Find(id, "refresh-rotation")!)];
-    private readonly List<byte[]> _keys = [.. secrets.KeyIds.Select(id => secrets.Find(id, Label)!)];
+    // Made by whoever needs them first: a secret's keys are not there yet while the program starts.
+    private readonly Lazy<List<byte[]>> _rotationKeys = new(() => [.. secrets.KeyIds.Select(id => secrets.Find(id, "refresh-rotation")!)]);
+    private readonly Lazy<List<byte[]>> _keys = new(() => [.. secrets.KeyIds.Select(id => secrets.Find(id, Label)!)]);
 
     public string Create(Guid sessionId, long generation, ReadOnlySpan<byte> nonce)
     {
         Span<byte> proof = stackalloc byte[NonceLength + MacLength];
         nonce.CopyTo(proof);
-        Mac(_keys[0], sessionId, generation, nonce, proof[NonceLength..]);
+        Mac(_keys.Value[0], sessionId, generation, nonce, proof[NonceLength..]);
         return string.Create(CultureInfo.InvariantCulture, $"v1.{sessionId:N}.{generation}.{Base64Url.EncodeToString(proof)}");
     }
 
@@ -45,7 +46,7 @@ internal sealed class RefreshTokens(SecretKeys secrets)
         var proof = Base64Url.DecodeFromChars(proofText);
         var nonce = proof[..NonceLength];
         Span<byte> expected = stackalloc byte[MacLength];
-        foreach (var key in _keys)
+        foreach (var key in _keys.Value)
         {
             Mac(key, sessionId, generation, nonce, expected);
             if (CryptographicOperations.FixedTimeEquals(expected, proof.AsSpan(NonceLength)))
@@ -62,7 +63,7 @@ internal sealed class RefreshTokens(SecretKeys secrets)
     /// kept it.
     /// </summary>
     public byte[][] RotationKeys(string idempotencyKey) =>
-        [.. _rotationKeys.Select(key => HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(idempotencyKey)))];
+        [.. _rotationKeys.Value.Select(key => HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(idempotencyKey)))];
 
     private static void Mac(byte[] key, Guid sessionId, long generation, ReadOnlySpan<byte> nonce, Span<byte> destination)
     {

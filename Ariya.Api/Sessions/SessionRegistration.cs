@@ -1,5 +1,4 @@
 using Ariya.ServiceDefaults.Settings;
-using Microsoft.AspNetCore.Authentication;
 
 namespace Ariya.Api.Sessions;
 
@@ -15,7 +14,13 @@ internal static class SessionRegistration
         builder.Services.AddSingleton<AccessTokens>();
         builder.Services.AddScoped<SessionTokens>();
         builder.Services.AddAuthorization();
-        builder.Services.AddAuthentication(BearerAuthentication.SchemeName)
-            .AddScheme<AuthenticationSchemeOptions, BearerAuthentication>(BearerAuthentication.SchemeName, null);
+        // Not AddAuthentication: it brings Data Protection, which makes a key file at the first start and reads it at every other, for cookies that are not here.
+        builder.Services.AddAuthenticationCore(options =>
+        {
+            options.DefaultScheme = BearerAuthentication.SchemeName;
+            options.AddScheme<BearerAuthentication>(BearerAuthentication.SchemeName, null);
+        });
+        builder.Services.AddWebEncoders();
+        builder.Services.AddTransient<BearerAuthentication>();
     }
 }

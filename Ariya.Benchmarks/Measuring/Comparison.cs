@@ -30,20 +30,20 @@ internal enum Verdict
 /// <param name="First">The first side: Ariya, but for a control.</param>
 /// <param name="Second">The limit or the peer.</param>
 /// <param name="Target">The least ratio.</param>
-/// <param name="Ratio">First by second, of pairs.</param>
-/// <param name="Pairs">That count.</param>
-/// <param name="Dropped">Pairs during which the machine itself changed its speed.</param>
+/// <param name="Ratio">First by second, of rounds.</param>
+/// <param name="Rounds">That count.</param>
+/// <param name="Dropped">Rounds during which the machine itself changed its speed.</param>
 /// <param name="FirstRate">Median of the first side, in units a second.</param>
 /// <param name="SecondRate">Median of the second.</param>
 /// <param name="Unit">What was done.</param>
 internal sealed record Finding(
-    string Name, string First, string Second, double? Target, Estimate Ratio, int Pairs, int Dropped, double FirstRate, double SecondRate, string Unit)
+    string Name, string First, string Second, double? Target, Estimate Ratio, int Rounds, int Dropped, double FirstRate, double SecondRate, string Unit)
 {
     private const double Margin = 0.05;
     private const double MostDropped = 0.3;
 
-    /// <summary>Whether so many pairs were dropped that what is left says nothing.</summary>
-    public bool IsUnsteady => Dropped > MostDropped * (Pairs + Dropped);
+    /// <summary>Whether so many rounds were dropped that what is left says nothing.</summary>
+    public bool IsUnsteady => Dropped > MostDropped * (Rounds + Dropped);
 
     public Verdict Verdict => Target switch
     {
@@ -55,94 +55,116 @@ internal sealed record Finding(
 }
 
 /// <summary>
-/// Two sides in short slices, in turn (A B, B A): both meet the same weather of a shared machine, and only their ratio is kept. A pair during which the
-/// machine itself got faster or slower is dropped. When the interval leaves it open, as many pairs again are taken, once.
+/// Two sides in short slices, in turn: A B B A is one round. Both meet the same weather of a shared machine, a drift within the round cancels out, and only their
+/// ratio is kept. A round in which one side met a slower machine than the other is dropped. When the interval leaves it open, as many rounds again are taken, once.
 /// </summary>
 internal sealed class Comparison(string name, Side first, Side second)
 {
     private const double MostDrift = 0.15;
+    private const double StillWarming = 1.03;
+    private const int MostWarmUps = 12;
+    private static readonly TimeSpan s_quiet = TimeSpan.FromMilliseconds(30);
     private static readonly byte[] s_salt = new byte[16];
+
+    private readonly List<(double First, double Second)> _rounds = [];
+    private int _dropped;
 
     public double? Target { get; init; }
 
     public string Unit { get; init; } = "requests";
 
-    public int Pairs { get; init; } = 20;
+    public int Rounds { get; init; } = 10;
 
-    public TimeSpan Length { get; init; } = TimeSpan.FromSeconds(1.5);
+    public TimeSpan Length { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Between slices: what one side left to do is not to be paid by the other.</summary>
+    /// <summary>Between rounds: what is put off is not to be paid by whoever is there when it comes.</summary>
     public Func<Task> BetweenAsync { get; init; } = () => Task.CompletedTask;
 
     public async Task<Finding> RunAsync()
     {
         Console.Write($"{name} … ");
-        // Both are warm, and wrong work is seen before anything is measured.
-        var warm = TimeSpan.FromTicks(Math.Max(Length.Ticks, TimeSpan.TicksPerSecond));
-        await first.RunAsync(warm);
-        await second.RunAsync(warm);
-        var (kept, dropped) = (new List<(double First, double Second)>(), 0);
-        var finding = await TakeAsync(kept, Pairs, () => dropped++);
-        if (finding() is { Verdict: Verdict.Inconclusive })
+        await WarmUpAsync(first);
+        await WarmUpAsync(second);
+        await TakeAsync();
+        if (Found().Verdict == Verdict.Inconclusive)
         {
-            finding = await TakeAsync(kept, Pairs, () => dropped++);
+            await TakeAsync();
         }
 
-        var found = finding();
+        var found = Found();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{found.Ratio.Median:0.00} [{found.Ratio.Low:0.00}, {found.Ratio.High:0.00}] {found.FirstRate:0.#} and {found.SecondRate:0.#} {Unit}/s, {found.Pairs} pairs, {dropped} dropped"));
+            $"{found.Ratio.Median:0.00} [{found.Ratio.Low:0.00}, {found.Ratio.High:0.00}] {found.FirstRate:0.#} and {found.SecondRate:0.#} {Unit}/s, {found.Rounds} rounds, {_dropped} dropped"));
         return found;
+    }
 
-        async Task<Func<Finding>> TakeAsync(List<(double First, double Second)> pairs, int count, Action drop)
+    /// <summary>Until it gets no faster: a program that runs compiles itself anew for half a minute. Wrong work is seen here, before anything is measured.</summary>
+    private async Task WarmUpAsync(Side side)
+    {
+        var best = 0.0;
+        for (var (i, idle) = (0, 0); i < MostWarmUps && idle < 2; i++)
         {
-            for (var i = 0; i < count; i++)
-            {
-                if (await PairAsync(isReversed: i % 2 == 1) is { } pair)
-                {
-                    pairs.Add(pair);
-                }
-                else
-                {
-                    drop();
-                }
-            }
-
-            return () => pairs.Count == 0
-                ? new Finding(name, first.Name, second.Name, Target, new Estimate(double.NaN, double.NaN, double.NaN), 0, dropped, double.NaN, double.NaN, Unit)
-                : new Finding(
-                    name, first.Name, second.Name, Target, Statistics.MedianOf([.. pairs.Select(pair => pair.First / pair.Second)]), pairs.Count, dropped,
-                    Statistics.Median(pairs.Select(pair => pair.First)), Statistics.Median(pairs.Select(pair => pair.Second)), Unit);
+            var rate = await side.RunAsync(Length);
+            idle = rate > best * StillWarming ? 0 : idle + 1;
+            best = Math.Max(best, rate);
         }
     }
 
-    private async Task<(double First, double Second)?> PairAsync(bool isReversed)
+    private async Task TakeAsync()
     {
-        var order = isReversed ? new[] { second, first } : [first, second];
-        var rates = new double[2];
-        var speeds = new double[2];
-        for (var i = 0; i < 2; i++)
+        for (var i = 0; i < Rounds; i++)
         {
             await BetweenAsync();
+            if (await RoundAsync(isReversed: i % 2 == 1) is { } round)
+            {
+                _rounds.Add(round);
+            }
+            else
+            {
+                _dropped++;
+            }
+        }
+    }
+
+    private async Task<(double First, double Second)?> RoundAsync(bool isReversed)
+    {
+        var (outer, inner) = isReversed ? (second, first) : (first, second);
+        var rates = new double[4];
+        var speeds = new double[4];
+        for (var i = 0; i < 4; i++)
+        {
+            // What the slice before left to the servers.
+            await Task.Delay(s_quiet);
             speeds[i] = Calibrate();
-            rates[i] = await order[i].RunAsync(Length);
+            rates[i] = await (i is 0 or 3 ? outer : inner).RunAsync(Length);
         }
 
-        if (Math.Abs(speeds[0] - speeds[1]) > MostDrift * Math.Min(speeds[0], speeds[1]))
+        var (whenOuter, whenInner) = (speeds[0] + speeds[3], speeds[1] + speeds[2]);
+        if (Math.Abs(whenOuter - whenInner) > MostDrift * Math.Min(whenOuter, whenInner))
         {
             return null;
         }
 
-        return isReversed ? (rates[1], rates[0]) : (rates[0], rates[1]);
+        var (ofOuter, ofInner) = (HarmonicMean(rates[0], rates[3]), HarmonicMean(rates[1], rates[2]));
+        return isReversed ? (ofInner, ofOuter) : (ofOuter, ofInner);
     }
 
-    /// <summary>How fast one core is just now: the same work each time.</summary>
+    private Finding Found() => _rounds.Count == 0
+        ? new Finding(name, first.Name, second.Name, Target, new Estimate(double.NaN, double.NaN, double.NaN), 0, _dropped, double.NaN, double.NaN, Unit)
+        : new Finding(
+            name, first.Name, second.Name, Target, Statistics.MedianOf([.. _rounds.Select(round => round.First / round.Second)]), _rounds.Count, _dropped,
+            Statistics.Median(_rounds.Select(round => round.First)), Statistics.Median(_rounds.Select(round => round.Second)), Unit);
+
+    // The rate over both slices together, were each given the same work.
+    private static double HarmonicMean(double a, double b) => 2 / ((1 / a) + (1 / b));
+
+    /// <summary>How fast one core is just now: the same work each time, the best of some.</summary>
     private static double Calibrate()
     {
         var best = TimeSpan.MaxValue;
-        for (var i = 0; i < 3; i++)
+        for (var i = 0; i < 6; i++)
         {
             var started = Stopwatch.GetTimestamp();
-            Rfc2898DeriveBytes.Pbkdf2("calibration"u8, s_salt, 5_000, HashAlgorithmName.SHA512, 32);
+            Rfc2898DeriveBytes.Pbkdf2("calibration"u8, s_salt, 2_500, HashAlgorithmName.SHA512, 32);
             var took = Stopwatch.GetElapsedTime(started);
             best = took < best ? took : best;
         }

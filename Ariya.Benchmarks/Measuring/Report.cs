@@ -27,7 +27,7 @@ internal sealed class Report(string folder)
 
     /// <summary>
     /// The controls: a side against itself must be as fast as itself, or the machine was too restless for the others to mean anything. Nor may it have changed
-    /// its speed during three pairs of ten.
+    /// its speed during three rounds of ten.
     /// </summary>
     public bool IsVoid => _findings.Any(finding => finding.IsUnsteady)
         || _findings.Where(IsControl).Any(control => !(control.Ratio.Low <= 1 && control.Ratio.High >= 1 && control.Ratio.HalfWidth <= MostHalfWidth));
@@ -75,11 +75,11 @@ internal sealed class Report(string folder)
         var text = new StringBuilder();
         conditions.ToList().ForEach(condition => text.Append("- ").AppendLine(condition));
         _notes.ForEach(note => text.Append("- ").AppendLine(note));
-        text.AppendLine().AppendLine("| comparison | against | ratio, 95 % | at least | | rates a second | pairs |").AppendLine("|---|---|---|---|---|---|---|");
+        text.AppendLine().AppendLine("| comparison | against | ratio, 95 % | at least | | rates a second | rounds |").AppendLine("|---|---|---|---|---|---|---|");
         foreach (var finding in _findings.OrderBy(IsControl))
         {
             text.AppendLine(string.Create(CultureInfo.InvariantCulture,
-                $"| {finding.Name} | {finding.Second} | **{finding.Ratio.Median:0.00}** [{finding.Ratio.Low:0.00}, {finding.Ratio.High:0.00}] | {finding.Target:0.00} | {Word(finding.Verdict)} | {finding.FirstRate:0.#}, {finding.SecondRate:0.#} {finding.Unit} | {finding.Pairs}{(finding.Dropped > 0 ? $", {finding.Dropped} dropped" : "")} |"));
+                $"| {finding.Name} | {finding.Second} | **{finding.Ratio.Median:0.00}** [{finding.Ratio.Low:0.00}, {finding.Ratio.High:0.00}] | {finding.Target:0.00} | {Word(finding.Verdict)} | {finding.FirstRate:0.#}, {finding.SecondRate:0.#} {finding.Unit} | {finding.Rounds}{(finding.Dropped > 0 ? $", {finding.Dropped} dropped" : "")} |"));
         }
 
         text.AppendLine().AppendLine("| figure | is | at most | |").AppendLine("|---|---|---|---|");
@@ -92,7 +92,7 @@ internal sealed class Report(string folder)
         text.AppendLine();
         _notRun.ForEach(line => text.Append("- Not run: ").AppendLine(line));
         _plots.ForEach(name => text.AppendLine().Append("![](").Append(name).AppendLine(")"));
-        text.AppendLine().AppendLine(IsVoid ? "VOID: a control is not 1.00, or wider than 0.08, or three pairs of ten were dropped. The machine was too restless." : "The controls hold: a side against itself is 1.00, within 0.08.");
+        text.AppendLine().AppendLine(IsVoid ? "VOID: a control is not 1.00, or wider than 0.08, or three rounds of ten were dropped. The machine was too restless." : "The controls hold: a side against itself is 1.00, within 0.08.");
         Directory.CreateDirectory(folder);
         var path = Path.Combine(folder, "report.md");
         File.WriteAllText(path, text.ToString());

@@ -13,7 +13,7 @@ internal static class StartUp
         await using var database = new Database(await bench.Servers.CreateDatabaseAsync("start_up"));
         var ours = new Side("API, /health", _ => TimedAsync(() => RunningProgram.ApiAsync(bench.Programs.Api, database, bench.Servers.Redis)));
         var bare = new Side("bare endpoint", _ => TimedAsync(() => RunningProgram.PeerAsync(bench.Programs.Bare, "/account")));
-        var found = await new Comparison("Start-up, as starts", ours, bare) { Target = 1 / 1.6, Unit = "starts", Pairs = bench.Effort.Starts, Length = TimeSpan.FromSeconds(1) }.RunAsync();
+        var found = await new Comparison("Start-up, as starts", ours, bare) { Target = 1 / 1.6, Unit = "starts", Rounds = bench.Effort.Starts, Length = TimeSpan.FromSeconds(1) }.RunAsync();
         bench.Report.Add(found);
         bench.Report.Note(string.Create(CultureInfo.InvariantCulture,
             $"Start-up: {1000 / found.FirstRate:0} ms, the bare endpoint {1000 / found.SecondRate:0} ms: {1 / found.Ratio.Median:0.00} times as long (at most 1.6)"));

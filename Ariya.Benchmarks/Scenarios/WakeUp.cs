@@ -19,8 +19,9 @@ internal static class WakeUp
         await using var sink = new MailSink();
         await using var worker = RunningProgram.Worker(bench.Programs.Worker, database, sink.Port);
         await using var api = await RunningProgram.ApiAsync(bench.Programs.ApiWithCheapHashes, database, bench.Servers.Redis);
-        var seconds = bench.Effort.Length * bench.Effort.Pairs / 2;
-        await OfferAsync(api.Port, sink, 50, TimeSpan.FromSeconds(3));
+        var seconds = bench.Effort.Length * bench.Effort.Rounds / 2;
+        // Both programs compile themselves anew while they are used.
+        await OfferAsync(api.Port, sink, 300, TimeSpan.FromSeconds(10));
         foreach (var rate in new[] { 50, 300 })
         {
             var sent = await OfferAsync(api.Port, sink, rate, seconds);

@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Ariya.Tests.Admin;
 using Ariya.Tests.Distributed;
 using Ariya.Tests.Keys;
+using Ariya.Worker.Cleanup;
 using Npgsql;
 
 namespace Ariya.Tests.Budgets;
@@ -93,7 +94,7 @@ public sealed class PlanTests(RunningAriya ariya)
         }
 
         var walks = new List<string>();
-        foreach (var (name, sql) in statements.Concat(await SearchesAsync()))
+        foreach (var (name, sql) in statements.Concat(await SearchesAsync()).Concat(Cleanups()))
         {
             var plan = await AskAsync(connections, "select string_agg(line, E'\\n') from plan_of($1) line", Typed(sql));
             // Of the mails that wait all are looked at, by the index that holds no other.
@@ -117,6 +118,7 @@ public sealed class PlanTests(RunningAriya ariya)
         using var get = TracedRequests.AccountRequest(tokens);
         var account = (await ariya.TracedAsync(get)).Sql;
         var refresh = await SentAsync("/api/v1/auth/refresh", new { refreshToken = tokens.Refresh });
+        var repeat = await SentAsync("/api/v1/auth/refresh", new { refreshToken = tokens.Refresh });
         var logout = await SentAsync("/api/v1/auth/logout", new { refreshToken = tokens.Refresh });
         var noToken = new string('A', 43);
         var verify = await SentAsync("/api/v1/auth/verify-email", new { token = noToken });
@@ -129,6 +131,7 @@ public sealed class PlanTests(RunningAriya ariya)
             ["wrong password"] = failure[1],
             ["read of the caller"] = account.Single(sql => sql.Contains("from sessions", StringComparison.Ordinal)),
             ["refresh"] = refresh.Single(sql => sql.Contains("update sessions", StringComparison.Ordinal)),
+            ["judgement of an old refresh token"] = repeat.Last(sql => sql.Contains("update sessions", StringComparison.Ordinal)),
             ["sign-out"] = logout.Single(),
             ["look-up of a verification token"] = verify[0],
             ["look-up of a reset token"] = reset[0],
@@ -137,6 +140,10 @@ public sealed class PlanTests(RunningAriya ariya)
             ["watch of what changed"] = background.Single(sql => sql.Contains("where revoked_at >", StringComparison.Ordinal)),
         };
     }
+
+    /// <summary>A batch of each step: with a million rows there are five hundred of them.</summary>
+    private static Dictionary<string, string> Cleanups() => CleanupSteps.All(new RetentionOptions())
+        .ToDictionary(step => $"clean-up of {step.Name}", step => step.Batch(DateTimeOffset.UnixEpoch, 2000).Text);
 
     /// <summary>What operators search with: the second statement of a batch whose first is the audit.</summary>
     private async Task<Dictionary<string, string>> SearchesAsync()

@@ -66,16 +66,17 @@ public sealed class StatementBudgetTests(RunningAriya ariya)
     }
 
     [Fact]
-    public async Task RefreshingIsOneStatementHoweverItIsJudged()
+    public async Task RefreshingIsOneStatementAndAnOldTokenASecondOneHoweverItIsJudged()
     {
         var person = await Person.WithAccountAsync(ariya);
         var first = await person.SignInAsync();
         var rotated = Assert.Single(await SentAsync("refresh", new { refreshToken = first.Refresh }, HttpStatusCode.OK));
-        var repeated = Assert.Single(await SentAsync("refresh", new { refreshToken = first.Refresh }, HttpStatusCode.OK));
+        var repeated = await SentAsync("refresh", new { refreshToken = first.Refresh }, HttpStatusCode.OK);
         await new SessionRow(ariya, first).RotatedAgoAsync("30 seconds");
-        var reused = Assert.Single(await SentAsync("refresh", new { refreshToken = first.Refresh }, HttpStatusCode.Unauthorized));
-        Assert.Equal(rotated, repeated);
-        Assert.Equal(rotated, reused);
+        var reused = await SentAsync("refresh", new { refreshToken = first.Refresh }, HttpStatusCode.Unauthorized);
+        Assert.Equal(2, repeated.Count);
+        Assert.Equal(rotated, repeated[0]);
+        Assert.Equal(repeated, reused);
         Assert.Equal(1, await ariya.ScalarAsync<long>(
             """
             select count(distinct x) from (

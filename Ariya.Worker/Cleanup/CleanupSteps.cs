@@ -10,16 +10,19 @@ namespace Ariya.Worker.Cleanup;
 /// </param>
 internal sealed record CleanupStep(string Name, Func<DateTimeOffset, int, SqlText> Batch);
 
-/// <summary>What is removed and when: the one place.</summary>
+/// <summary>
+/// What is removed and when: the one place. Until when is said with now(), which an index can be searched with: with clock_timestamp() the last batch walks
+/// through all that is kept. And a batch is removed by its keys as an array: joined, it is a walk through the table for each.
+/// </summary>
 internal static class CleanupSteps
 {
     public static CleanupStep Tokens(RetentionOptions kept) => new("expired tokens", (from, limit) =>
         $"""
          with d as materialized (
            select message_id, expires_at as moment from one_time_tokens
-           where expires_at >= {from} and expires_at < clock_timestamp() - {kept.Tokens}
+           where expires_at >= {from} and expires_at < now() - {kept.Tokens}
            order by expires_at limit {limit} for update skip locked),
-         x as (delete from one_time_tokens t using d where t.message_id = d.message_id)
+         x as (delete from one_time_tokens where message_id = any(array(select message_id from d)))
          select count(*), max(moment) from d
          """);
 
@@ -30,9 +33,9 @@ internal static class CleanupSteps
             $"""
              with d as materialized (
                select id, expires_at as moment from registrations
-               where expires_at >= {from} and expires_at < clock_timestamp() - {kept.Registrations}
+               where expires_at >= {from} and expires_at < now() - {kept.Registrations}
                order by expires_at limit {limit} for update skip locked),
-             x as (delete from registrations t using d where t.id = d.id)
+             x as (delete from registrations where id = any(array(select id from d)))
              select count(*), max(moment) from d
              """),
         // Not before its longest life is over, however short sessions are kept: a token of a session that is not there although it
@@ -41,10 +44,10 @@ internal static class CleanupSteps
             $"""
              with d as materialized (
                select id, expires_at as moment from sessions
-               where expires_at >= {from} and expires_at < clock_timestamp()
-                 and least(revoked_at, idle_expires_at, expires_at) < clock_timestamp() - {kept.Sessions}
+               where expires_at >= {from} and expires_at < now()
+                 and least(revoked_at, idle_expires_at, expires_at) < now() - {kept.Sessions}
                order by expires_at limit {limit} for update skip locked),
-             x as (delete from sessions t using d where t.id = d.id)
+             x as (delete from sessions where id = any(array(select id from d)))
              select count(*), max(moment) from d
              """),
         // Nothing can be done any more with a change whose time is over, and it holds two addresses. Those of a deleted account go with it: they say whose it was.
@@ -52,10 +55,10 @@ internal static class CleanupSteps
             $"""
              with d as materialized (
                select id, expires_at as moment from email_changes c
-               where expires_at >= {from} and expires_at < clock_timestamp() - {kept.Tokens}
+               where expires_at >= {from} and expires_at < now() - {kept.Tokens}
                  and not exists (select 1 from accounts a where a.id = c.account_id and a.status = 'deleted')
                order by expires_at limit {limit} for update skip locked),
-             x as (delete from email_changes t using d where t.id = d.id)
+             x as (delete from email_changes where id = any(array(select id from d)))
              select count(*), max(moment) from d
              """),
         // With its sessions, its business and its picture. Not before the longest of those sessions would be over, as above. Mails that are kept
@@ -64,13 +67,13 @@ internal static class CleanupSteps
             $"""
              with d as materialized (
                select id, deleted_at as moment, split_part(email_canonical, ':', 3) as address from accounts a
-               where deleted_at >= {from} and deleted_at < clock_timestamp() - {kept.DeletedAccounts}
+               where deleted_at >= {from} and deleted_at < now() - {kept.DeletedAccounts}
                  and not exists (select 1 from sessions s where s.account_id = a.id and s.expires_at > clock_timestamp())
                order by deleted_at limit {limit} for update skip locked),
              m as (
                update outbox_messages t set recipient = null from d
                where t.recipient = d.address and (t.created_at <= d.moment or t.payload ->> 'accountId' = d.id::text) and t.state not in ('pending', 'leased', 'retry')),
-             x as (delete from accounts t using d where t.id = d.id)
+             x as (delete from accounts where id = any(array(select id from d)))
              select count(*), max(moment) from d
              """),
         // At a hundred failures an address is off until its owner resets the password.
@@ -78,18 +81,18 @@ internal static class CleanupSteps
             $"""
              with d as materialized (
                select key, last_failed_at as moment from sign_in_failures
-               where last_failed_at >= {from} and last_failed_at < clock_timestamp() - {kept.SignInFailures} and failures < 100
+               where last_failed_at >= {from} and last_failed_at < now() - {kept.SignInFailures} and failures < 100
                order by last_failed_at limit {limit} for update skip locked),
-             x as (delete from sign_in_failures t using d where t.key = d.key)
+             x as (delete from sign_in_failures where key = any(array(select key from d)))
              select count(*), max(moment) from d
              """),
         new("answers to repeated requests", (from, limit) =>
             $"""
              with d as materialized (
                select id, created_at as moment from idempotency_keys
-               where created_at >= {from} and created_at < clock_timestamp() - {kept.IdempotencyKeys}
+               where created_at >= {from} and created_at < now() - {kept.IdempotencyKeys}
                order by created_at limit {limit} for update skip locked),
-             x as (delete from idempotency_keys t using d where t.id = d.id)
+             x as (delete from idempotency_keys where id = any(array(select id from d)))
              select count(*), max(moment) from d
              """),
         Mails("sent mails", ["sent"], kept.SentMail),
@@ -99,9 +102,9 @@ internal static class CleanupSteps
             $"""
              with d as materialized (
                select id, settled_at as moment from outbox_messages
-               where settled_at >= {from} and settled_at < clock_timestamp() - {kept.DroppedRecipients} and state in ('dropped', 'expired') and recipient is not null
+               where settled_at >= {from} and settled_at < now() - {kept.DroppedRecipients} and state in ('dropped', 'expired') and recipient is not null
                order by settled_at limit {limit} for update skip locked),
-             x as (update outbox_messages t set recipient = null from d where t.id = d.id)
+             x as (update outbox_messages set recipient = null where id = any(array(select id from d)))
              select count(*), max(moment) from d
              """),
         // Whole sealed spans only, so that what is left can still be checked; and marked first, so that it can be at any moment. The last seal
@@ -110,7 +113,7 @@ internal static class CleanupSteps
             $"""
              with s as (
                select number, last_at as moment from audit_seals
-               where last_at >= {from} and last_at < clock_timestamp() - {kept.Audit} order by number desc limit least(1, {limit})),
+               where last_at >= {from} and last_at < now() - {kept.Audit} order by number desc limit least(1, {limit})),
              x as (update audit_seals t set is_pruned = true from s where t.number = s.number and not t.is_pruned)
              select 0::bigint, max(moment) from s
              """),
@@ -122,7 +125,7 @@ internal static class CleanupSteps
                select e.id, e.at as moment from audit_events e, s
                where e.at >= {from} and (e.at, e.id) <= (s.last_at, s.last_id)
                order by e.at, e.id limit {limit}),
-             x as (delete from audit_events t using d where t.id = d.id returning 1)
+             x as (delete from audit_events where id = any(array(select id from d)) returning 1)
              select (select count(*) from x), max(moment) from d
              """),
         new("audit seals", (from, limit) =>
@@ -131,7 +134,7 @@ internal static class CleanupSteps
              d as materialized (
                select t.number, t.last_at as moment from audit_seals t, s
                where t.number < s.number and t.last_at >= {from} order by t.number limit {limit} for update of t skip locked),
-             x as (delete from audit_seals t using d where t.number = d.number)
+             x as (delete from audit_seals where number = any(array(select number from d)))
              select count(*), max(moment) from d
              """),
     ];
@@ -140,9 +143,9 @@ internal static class CleanupSteps
         $"""
          with d as materialized (
            select id, settled_at as moment from outbox_messages
-           where settled_at >= {from} and settled_at < clock_timestamp() - {kept} and state = any({states})
+           where settled_at >= {from} and settled_at < now() - {kept} and state = any({states})
            order by settled_at limit {limit} for update skip locked),
-         x as (delete from outbox_messages t using d where t.id = d.id)
+         x as (delete from outbox_messages where id = any(array(select id from d)))
          select count(*), max(moment) from d
          """);
 }
