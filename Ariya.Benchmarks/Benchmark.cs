@@ -48,7 +48,7 @@ internal static class Benchmark
         }
 
         var started = Stopwatch.GetTimestamp();
-        var report = new Report(folder ?? Path.Combine(Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"ariya-benchmarks-{effort.Name}")));
+        var report = new Report(folder ?? Path.Combine(Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"ariya-benchmarks-{effort.Name}-{TimeProvider.System.GetUtcNow():yyyyMMdd-HHmmss}")));
         var programs = new Programs();
         await programs.BuildAsync();
         Console.WriteLine("Starting the servers …");

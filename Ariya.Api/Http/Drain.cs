@@ -16,7 +16,7 @@ internal sealed class ShutdownOptions
 
 /// <summary>
 /// Asked to end, the program first says that it is not ready and goes on serving, until whoever sends it requests has noticed; then it takes
-/// no more, finishes what is in flight and ends.
+/// no more, finishes what is in flight and ends. Nor is it ready before everything has started: it listens beside that, not after it.
 /// </summary>
 internal sealed class Drain(IOptions<ShutdownOptions> options, IHostEnvironment environment, TimeProvider clock) : IHostedLifecycleService, IHealthCheck
 {
@@ -25,6 +25,7 @@ internal sealed class Drain(IOptions<ShutdownOptions> options, IHostEnvironment 
     private static readonly TimeSpan s_delay = TimeSpan.FromSeconds(5);
 
     private volatile bool _isEnding;
+    private volatile bool _hasStarted;
 
     public static void AddTo(IHostApplicationBuilder builder)
     {
@@ -43,13 +44,18 @@ internal sealed class Drain(IOptions<ShutdownOptions> options, IHostEnvironment 
     }
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(_isEnding ? HealthCheckResult.Unhealthy("The program ends.") : HealthCheckResult.Healthy());
+        Task.FromResult(_isEnding ? HealthCheckResult.Unhealthy("The program ends.")
+            : _hasStarted ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("The program starts."));
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StartedAsync(CancellationToken cancellationToken)
+    {
+        _hasStarted = true;
+        return Task.CompletedTask;
+    }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

@@ -150,6 +150,7 @@ internal sealed class RunningProgram : IAsyncDisposable
         {
             if (_process.HasExited || started.Elapsed > s_start)
             {
+                await DisposeAsync();
                 throw new InvalidOperationException($"A program did not start:\n{_errors}");
             }
 

@@ -13,7 +13,7 @@ internal sealed class MailSink : IAsyncDisposable
     private readonly Socket _listener = new(SocketType.Stream, ProtocolType.Tcp);
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, (int Copies, DateTimeOffset At)> _mails = [];
+    private readonly Dictionary<string, DateTimeOffset> _mails = [];
     private readonly Task _accepting;
     private readonly List<Task> _serving = [];
     private TaskCompletionSource? _reached;
@@ -33,7 +33,7 @@ internal sealed class MailSink : IAsyncDisposable
     public int Port { get; }
 
     /// <summary>Before each answer.</summary>
-    public TimeSpan Delay { get; set; }
+    public TimeSpan Delay { get; }
 
     /// <summary>How long answers waited on average.</summary>
     public TimeSpan MeanDelay => TimeSpan.FromTicks(Interlocked.Read(ref _waited) / Math.Max(1, Interlocked.Read(ref _bursts)));
@@ -46,7 +46,7 @@ internal sealed class MailSink : IAsyncDisposable
     {
         lock (_gate)
         {
-            return _mails.ToDictionary(mail => mail.Key, mail => mail.Value.At);
+            return _mails.ToDictionary();
         }
     }
 
@@ -193,15 +193,11 @@ internal sealed class MailSink : IAsyncDisposable
         {
             // Who sends without a Message-ID is only counted.
             name = name.Length > 0 ? name : $"{_mails.Count}";
-            if (_mails.TryGetValue(name, out var known))
+            if (!_mails.TryAdd(name, TimeProvider.System.GetUtcNow()))
             {
                 Doubles++;
-                _mails[name] = (known.Copies + 1, known.At);
-                return;
             }
-
-            _mails[name] = (1, TimeProvider.System.GetUtcNow());
-            if (_mails.Count == _target)
+            else if (_mails.Count == _target)
             {
                 _reached?.TrySetResult();
             }

@@ -154,7 +154,7 @@ internal sealed class Comparison(string name, Side first, Side second)
             name, first.Name, second.Name, Target, Statistics.MedianOf([.. _rounds.Select(round => round.First / round.Second)]), _rounds.Count, _dropped,
             Statistics.Median(_rounds.Select(round => round.First)), Statistics.Median(_rounds.Select(round => round.Second)), Unit);
 
-    // The rate over both slices together, were each given the same work.
+    // As of the same work done twice.
     private static double HarmonicMean(double a, double b) => 2 / ((1 / a) + (1 / b));
 
     /// <summary>How fast one core is just now: the same work each time, the best of some.</summary>

@@ -60,7 +60,8 @@ internal sealed class GraphileWorker : IAsyncDisposable
         var database = new Database(await bench.Servers.CreateEmptyDatabaseAsync("graphile"));
         var start = new ProcessStartInfo(Tool.Require("node", "nodejs"), ["worker.mjs"]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["NODE_ENV"] = "production";
-        start.Environment["GRAPHILE_LOGGER_DEBUG"] = "";
+        // A line for each job otherwise.
+        start.Environment["NO_LOG_SUCCESS"] = "1";
         start.Environment["CONNECTIONS"] = connections.ToString(CultureInfo.InvariantCulture);
         start.Environment["RELAY_PORT"] = sink.Port.ToString(CultureInfo.InvariantCulture);
         start.Environment["HTML"] = Path.Combine(folder, "mail.html");
@@ -76,6 +77,7 @@ internal sealed class GraphileWorker : IAsyncDisposable
         {
             if (process.HasExited || Stopwatch.GetElapsedTime(started) > s_patience)
             {
+                process.Kill();
                 throw new InvalidOperationException("graphile-worker did not start.");
             }
         }

@@ -17,11 +17,12 @@ internal static class Growth
     /// <param name="sizes">How many accounts, and the least ratio.</param>
     public static async Task RunAsync(Bench bench, params (int Accounts, double Target)[] sizes)
     {
-        await using var few = await Population.CreateAsync(bench, Few);
         var points = new Dictionary<string, List<PlotPoint>>();
         foreach (var (accounts, target) in sizes)
         {
             Console.WriteLine($"Loading {accounts:N0} accounts …");
+            // Both anew: what a size did to its thousand, more sessions for one, is not to be the next one's measure.
+            await using var few = await Population.CreateAsync(bench, Few);
             await using var many = await Population.CreateAsync(bench, accounts);
             foreach (var (name, unit) in Population.Works)
             {

@@ -105,7 +105,8 @@ internal static partial class Limiter
             return rate = double.Parse(Rps().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
         });
         bench.Report.Add(await bench.Compare("Limiter, three limits", ours, limit, 0.60, "checks").RunAsync());
-        bench.Report.Note($"Redis: {await RedisBytesAsync(admin):0} bytes a key at the end of the limiter's run (times of the last minute, one to a few dozen a key; ceiling 150)");
+        var bytes = await RedisBytesAsync(admin);
+        bench.Report.Note(string.Create(CultureInfo.InvariantCulture, $"Redis: {bytes:0} bytes a key at the end of the limiter's run (the times of the last minute, one to a few dozen a key; at most 150 are wanted of a key with one)"));
     }
 
     private static async Task AdmitsWhatItSaysAsync(Bench bench, RateLimiter limiter)
