@@ -85,7 +85,7 @@ internal sealed class Refresh(
         return Problem.SessionEnded();
     }
 
-    // Nearly all exchanges: the newest token of a live session. Half the work of the statement below, which judges all others, and this one again should it have
+    // Nearly all exchanges: the newest token of a live session. Two thirds of the work of the statement below, which judges all others, and this one again should it have
     // waited behind another exchange.
     private Task<Judged?> RotateAsync(PresentedRefreshToken presented, byte[][] rotationKeys, ClientInfo client, CancellationToken cancellationToken)
     {

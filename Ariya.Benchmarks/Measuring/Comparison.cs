@@ -63,7 +63,7 @@ internal sealed class Comparison(string name, Side first, Side second)
     private const double MostDrift = 0.15;
     private const double StillWarming = 1.03;
     private const int MostWarmUps = 12;
-    private static readonly TimeSpan s_quiet = TimeSpan.FromMilliseconds(30);
+    private static readonly TimeSpan s_quiet = TimeSpan.FromMilliseconds(60);
     private static readonly byte[] s_salt = new byte[16];
 
     private readonly List<(double First, double Second)> _rounds = [];
@@ -161,7 +161,7 @@ internal sealed class Comparison(string name, Side first, Side second)
     private static double Calibrate()
     {
         var best = TimeSpan.MaxValue;
-        for (var i = 0; i < 6; i++)
+        for (var i = 0; i < 20; i++)
         {
             var started = Stopwatch.GetTimestamp();
             Rfc2898DeriveBytes.Pbkdf2("calibration"u8, s_salt, 2_500, HashAlgorithmName.SHA512, 32);
