@@ -47,9 +47,13 @@ internal static class Benchmark
             return 2;
         }
 
+        // Asked to end, it goes without a report, and takes its servers and their data with it.
+        var isAsked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         var started = Stopwatch.GetTimestamp();
         var report = new Report(folder ?? Path.Combine(Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"ariya-benchmarks-{effort.Name}-{TimeProvider.System.GetUtcNow():yyyyMMdd-HHmmss}")));
-        var programs = new Programs();
+        await using var programs = new Programs();
         await programs.BuildAsync();
         Console.WriteLine("Starting the servers …");
         await using var servers = new Servers();
@@ -65,7 +69,13 @@ internal static class Benchmark
         {
             try
             {
-                await s_scenarios[name](bench);
+                var scenario = s_scenarios[name](bench);
+                if (await Task.WhenAny(scenario, isAsked.Task) != scenario)
+                {
+                    return 1;
+                }
+
+                await scenario;
             }
             catch (Exception exception)
             {
@@ -77,6 +87,12 @@ internal static class Benchmark
         var path = report.Write(await ConditionsAsync(bench, Stopwatch.GetElapsedTime(started)));
         Console.WriteLine($"\n{await File.ReadAllTextAsync(path)}\n{path}");
         return report.IsVoid || report.HasFailed ? 1 : 0;
+
+        void End(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            isAsked.TrySetResult();
+        }
     }
 
     private static async Task<IReadOnlyList<string>> ConditionsAsync(Bench bench, TimeSpan took)

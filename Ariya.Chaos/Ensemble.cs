@@ -191,11 +191,4 @@ internal sealed class Ensemble : IAsyncDisposable
             .WithEnvironment("APP_URL", first.GetEndpoint("http"))
             .WaitForCompletion(migrations);
     }
-
-    private sealed class NoLifetime : IHostLifetime
-    {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-    }
 }

@@ -18,8 +18,8 @@ namespace Ariya.Api.Auth;
 public sealed record RefreshRequest(string? RefreshToken);
 
 /// <summary>
-/// One statement rotates; for every other token, a second decides, under the row's lock: hand out the same successor again; end a session whose old token came
-/// back; or notice that the database was set back. Two callers with one token never get two successors, because the
+/// One statement rotates; for every other token a second decides, under the row's lock: hand out the same successor again; end a session whose
+/// old token came back; or notice that the database was set back. Two callers with one token never get two successors, because the
 /// successor is derived and not made.
 /// </summary>
 internal sealed class Refresh(
@@ -54,12 +54,12 @@ internal sealed class Refresh(
         }
 
         var rotationKeys = idempotencyKey.Length == 0 ? [] : refreshTokens.RotationKeys(idempotencyKey);
-        var judged = await RotateAsync(presented, rotationKeys, client, cancellationToken) ?? await JudgeAsync(presented, rotationKeys, client, cancellationToken);
+        var judged = await RotateOrJudgeAsync();
         if (judged is null && await IsLiveAsync(presented, cancellationToken))
         {
             // It waited behind a change of the password, which moved session and account on together, and saw the new one of these with
             // the old other.
-            judged = await JudgeAsync(presented, rotationKeys, client, cancellationToken);
+            judged = await RotateOrJudgeAsync();
         }
 
         if (judged is null)
@@ -83,10 +83,12 @@ internal sealed class Refresh(
         }
 
         return Problem.SessionEnded();
+
+        async Task<Judged?> RotateOrJudgeAsync() => await RotateAsync(presented, rotationKeys, client, cancellationToken)
+            ?? await JudgeAsync(presented, rotationKeys, client, cancellationToken);
     }
 
-    // Nearly all exchanges: the newest token of a live session. Two thirds of the work of the statement below, which judges all others, and this one again should it have
-    // waited behind another exchange.
+    // Nearly all exchanges: the newest token of a live session, at two thirds of what the statement below costs the database.
     private Task<Judged?> RotateAsync(PresentedRefreshToken presented, byte[][] rotationKeys, ClientInfo client, CancellationToken cancellationToken)
     {
         return db.QueryFirstAsync(
@@ -105,7 +107,7 @@ internal sealed class Refresh(
             row => Read(row, presented), cancellationToken);
     }
 
-    // Expiry, epoch and revocation stand in WHERE; the generation only in the CASE, which is evaluated anew on the locked row.
+    // Any token of a live session but its newest. How old it is stands in the CASE, which is evaluated anew on the locked row.
     // A repeat from another network and another browser is a thief's, and so is one from another network twice running; with
     // the Idempotency-Key of the exchange it is the owner's, wherever the phone has moved to.
     private Task<Judged?> JudgeAsync(PresentedRefreshToken presented, byte[][] rotationKeys, ClientInfo client, CancellationToken cancellationToken)
@@ -117,21 +119,13 @@ internal sealed class Refresh(
                       {client.UserAgent}::text as user_agent),
              judged as (
                update sessions s
-               set (verdict, generation, rotated_at, rotation_key, rotation_network, rotation_user_agent, last_used_at, idle_expires_at,
-                    foreign_repeat_generation, revoked_at, revoked_reason) =
+               set (verdict, last_used_at, foreign_repeat_generation, revoked_at, revoked_reason) =
                  (select v.verdict,
-                         case when v.verdict = 'rotate' then s.generation + 1 else s.generation end,
-                         case when v.verdict = 'rotate' then clock_timestamp() else s.rotated_at end,
-                         case when v.verdict = 'rotate' then q.rotation_keys[1] else s.rotation_key end,
-                         case when v.verdict = 'rotate' then q.network else s.rotation_network end,
-                         case when v.verdict = 'rotate' then q.user_agent else s.rotation_user_agent end,
-                         case when v.verdict in ('rotate', 'again') then clock_timestamp() else s.last_used_at end,
-                         case when v.verdict = 'rotate' then clock_timestamp() + {options.Value.IdleLifetime} else s.idle_expires_at end,
+                         case when v.verdict = 'again' then clock_timestamp() else s.last_used_at end,
                          case when v.verdict = 'again' and q.network <> s.rotation_network then s.generation else s.foreign_repeat_generation end,
                          case when v.verdict in ('reuse', 'rolled_back') then clock_timestamp() end,
                          case when v.verdict in ('reuse', 'rolled_back') then v.verdict end
                   from (select case
-                          when q.generation = s.generation then 'rotate'
                           when q.generation > s.generation then 'rolled_back'
                           when q.generation = s.generation - 1 and s.rotation_key = any(q.rotation_keys)
                             and s.rotated_at > clock_timestamp() - {s_keyedGrace} then 'again'
@@ -141,7 +135,7 @@ internal sealed class Refresh(
                             then 'again'
                           else 'reuse' end as verdict) v)
                from asked q, accounts a left join vendors b on b.account_id = a.id
-               where s.id = {presented.SessionId} and s.nonce = {presented.Nonce} and s.revoked_at is null
+               where s.id = {presented.SessionId} and s.nonce = {presented.Nonce} and s.generation <> q.generation and s.revoked_at is null
                  and s.idle_expires_at > clock_timestamp() and s.expires_at > clock_timestamp()
                  and a.id = s.account_id and a.status = 'active' and a.auth_epoch = s.auth_epoch
                returning s.id as session_id, s.verdict, s.generation, s.idle_expires_at, s.expires_at, a.id, a.email, a.email_canonical,
@@ -151,7 +145,7 @@ internal sealed class Refresh(
                select {Guid.CreateVersion7()}, case j.verdict when 'again' then {AuditKinds.RefreshRepeated}
                         when 'reuse' then {AuditKinds.RefreshReused} else {AuditKinds.RolledBack} end,
                       j.id, j.session_id, {client.Network}, {client.UserAgent}
-               from judged j where j.verdict <> 'rotate'),
+               from judged j),
              mailed as (
                insert into outbox_messages (id, mail_id, kind, payload, recipient, deliver_before, traceparent, salt)
                select {Guid.CreateVersion7()}, {Guid.CreateVersion7()}, {MailKinds.OldSignInUsed},

@@ -18,14 +18,14 @@ internal sealed class ShutdownOptions
 /// Asked to end, the program first says that it is not ready and goes on serving, until whoever sends it requests has noticed; then it takes
 /// no more, finishes what is in flight and ends. Nor is it ready before everything has started: it listens beside that, not after it.
 /// </summary>
-internal sealed class Drain(IOptions<ShutdownOptions> options, IHostEnvironment environment, TimeProvider clock) : IHostedLifecycleService, IHealthCheck
+internal sealed class Drain(IOptions<ShutdownOptions> options, IHostEnvironment environment, IHostApplicationLifetime lifetime, TimeProvider clock)
+    : IHostedLifecycleService, IHealthCheck
 {
     // The delay and what is in flight after it; what telemetry still holds takes 2 s more. Below the half minute after which orchestrators kill.
     private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(23);
     private static readonly TimeSpan s_delay = TimeSpan.FromSeconds(5);
 
     private volatile bool _isEnding;
-    private volatile bool _hasStarted;
 
     public static void AddTo(IHostApplicationBuilder builder)
     {
@@ -45,17 +45,13 @@ internal sealed class Drain(IOptions<ShutdownOptions> options, IHostEnvironment 
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
         Task.FromResult(_isEnding ? HealthCheckResult.Unhealthy("The program ends.")
-            : _hasStarted ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("The program starts."));
+            : lifetime.ApplicationStarted.IsCancellationRequested ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("The program starts."));
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StartedAsync(CancellationToken cancellationToken)
-    {
-        _hasStarted = true;
-        return Task.CompletedTask;
-    }
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

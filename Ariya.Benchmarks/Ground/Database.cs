@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using Ariya.Benchmarks.Measuring;
 using Npgsql;
 
 namespace Ariya.Benchmarks.Ground;
@@ -5,6 +7,9 @@ namespace Ariya.Benchmarks.Ground;
 /// <summary>One database and what is asked of it by the benchmark itself.</summary>
 internal sealed class Database(string connection) : IAsyncDisposable
 {
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+
     private readonly NpgsqlDataSource _source = NpgsqlDataSource.Create(
         new NpgsqlConnectionStringBuilder(connection) { CommandTimeout = 0, MaxPoolSize = 4 }.ConnectionString);
 
@@ -22,6 +27,21 @@ internal sealed class Database(string connection) : IAsyncDisposable
     {
         await using var command = Command(sql, parameters);
         return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>Asks a question again and again until its answer is yes.</summary>
+    /// <param name="question">A statement that answers true or false.</param>
+    /// <param name="what">Is waited for, for the error.</param>
+    /// <param name="hasEnded">Whether it cannot come any more.</param>
+    public async Task UntilAsync(string question, string what, Func<bool>? hasEnded = null)
+    {
+        for (var started = Stopwatch.GetTimestamp(); !await ScalarAsync<bool>(question); await Task.Delay(s_pause))
+        {
+            if (Stopwatch.GetElapsedTime(started) > s_patience || hasEnded?.Invoke() is true)
+            {
+                throw new WrongWorkException($"Waited in vain: {what}.");
+            }
+        }
     }
 
     /// <summary>Mails by the left part of their Message-ID, with the time of their row.</summary>
@@ -68,8 +88,6 @@ internal sealed class Database(string connection) : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _source.DisposeAsync();
-
-    public override string ToString() => Name;
 
 #pragma warning disable CA2100 // Statements are literals of this program.
     private NpgsqlCommand Command(string sql, object[] parameters)

@@ -1,7 +1,10 @@
+using Ariya.Chaos;
+using Ariya.Hosting.Local.Processes;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -33,13 +36,14 @@ internal sealed class Servers : IAsyncDisposable
     {
         using var timeout = new CancellationTokenSource(s_install);
         // redis-server where there is one: what people deploy.
-        if (Tool.Find("redis-server") is { } redis)
+        if (Executables.Find("redis-server") is { } redis)
         {
             Environment.SetEnvironmentVariable("ARIYA_REDIS_SERVER", redis);
         }
 
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.Ariya_AppHost>(
             [$"AppHost:DataDirectory={_data.FullName}"], timeout.Token);
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddLogging(logging => logging.ClearProviders());
         foreach (var name in new[] { "api", "worker", "maildev" })
         {
@@ -90,12 +94,7 @@ internal sealed class Servers : IAsyncDisposable
 
     private async Task AdministerAsync(string sql)
     {
-        var admin = new NpgsqlConnectionStringBuilder(_connection) { Database = "postgres", Pooling = false, CommandTimeout = 0 };
-        await using var connection = new NpgsqlConnection(admin.ConnectionString);
-        await connection.OpenAsync();
-#pragma warning disable CA2100 // Names are made here.
-        await using var command = new NpgsqlCommand(sql, connection);
-#pragma warning restore CA2100
-        await command.ExecuteNonQueryAsync();
+        await using var database = new Database(To("postgres"));
+        await database.ExecuteAsync(sql);
     }
 }

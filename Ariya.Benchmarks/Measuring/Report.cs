@@ -29,7 +29,7 @@ internal sealed class Report(string folder)
 
     /// <summary>
     /// The controls: a side against itself must be as fast as itself, or the machine was too restless for the others to mean anything. Nor may it have changed
-    /// its speed during three rounds of ten.
+    /// its speed during more than three rounds of ten.
     /// </summary>
     public bool IsVoid => _findings.Any(finding => finding.IsUnsteady)
         || _findings.Where(IsControl).Any(control => !(control.Ratio.Low <= 1 + Indifference && control.Ratio.High >= 1 - Indifference && control.Ratio.HalfWidth <= MostHalfWidth));

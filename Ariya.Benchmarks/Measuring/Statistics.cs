@@ -1,3 +1,5 @@
+using Ariya.Chaos;
+
 namespace Ariya.Benchmarks.Measuring;
 
 /// <summary>A median with the interval in which it lies with 95 % confidence.</summary>
@@ -24,33 +26,19 @@ internal static class Statistics
     public static Estimate MedianOf(IReadOnlyList<double> values)
     {
         // Always the same draws, so that the same measurements give the same interval.
-        var draws = new Draws(20_240_229);
+        var draws = new Seeded(20_240_229);
         var medians = new double[Resamples];
         var sample = new double[values.Count];
         for (var round = 0; round < Resamples; round++)
         {
             for (var i = 0; i < sample.Length; i++)
             {
-                sample[i] = values[draws.Below(values.Count)];
+                sample[i] = values[draws.Next(values.Count)];
             }
 
             medians[round] = Median(sample);
         }
 
         return new Estimate(Median(values), Percentile(medians, 0.025), Percentile(medians, 0.975));
-    }
-}
-
-/// <summary>A fast sequence of numbers for choosing rows and resamples (splitmix64): nothing that must not be guessed.</summary>
-internal sealed class Draws(ulong seed)
-{
-    private ulong _state = seed;
-
-    public int Below(int limit)
-    {
-        var mixed = _state += 0x9E3779B97F4A7C15;
-        mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9;
-        mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB;
-        return (int)(((mixed ^ (mixed >> 31)) >> 33) % (ulong)limit);
     }
 }

@@ -11,33 +11,25 @@ internal sealed class GraphileWorker : IAsyncDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
-    private readonly Process _process;
+    private readonly RunningProgram _program;
     private readonly Database _database;
 
-    private GraphileWorker(Process process, Database database, MailSink sink)
+    private GraphileWorker(RunningProgram program, Database database, MailSink sink)
     {
-        _process = process;
+        _program = program;
         _database = database;
         var rate = 400.0;
         Side = new Side("graphile-worker and nodemailer", async length =>
         {
             var count = Math.Max(200, (int)(rate * length.TotalSeconds));
             var all = sink.ExpectAsync(count);
-            var started = Stopwatch.GetTimestamp();
             // It tells its workers by itself, at the commit.
             await database.ExecuteAsync(
                 "select count(graphile_worker.add_job('send', json_build_object('id', replace(uuidv7()::text, '-', ''), 'to', n || '@example.com'))) from generate_series(1, $1) n", count);
             var committed = Stopwatch.GetTimestamp();
             await all.WaitAsync(s_patience);
             rate = count / Stopwatch.GetElapsedTime(committed).TotalSeconds;
-            for (; await database.ScalarAsync<long>("select count(*) from graphile_worker.jobs") > 0; await Task.Delay(10))
-            {
-                if (Stopwatch.GetElapsedTime(started) > s_patience)
-                {
-                    throw new WrongWorkException("Jobs that were done are not written down.");
-                }
-            }
-
+            await database.UntilAsync("select not exists (select 1 from graphile_worker.jobs)", "jobs that were done are written down");
             return rate;
         });
     }
@@ -58,42 +50,20 @@ internal sealed class GraphileWorker : IAsyncDisposable
         await File.WriteAllTextAsync(Path.Combine(folder, "mail.html"), html);
         await File.WriteAllTextAsync(Path.Combine(folder, "mail.txt"), text);
         var database = new Database(await bench.Servers.CreateEmptyDatabaseAsync("graphile"));
-        var start = new ProcessStartInfo(Tool.Require("node", "nodejs"), ["worker.mjs"]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["NODE_ENV"] = "production";
-        // A line for each job otherwise.
-        start.Environment["NO_LOG_SUCCESS"] = "1";
-        start.Environment["CONNECTIONS"] = connections.ToString(CultureInfo.InvariantCulture);
-        start.Environment["RELAY_PORT"] = sink.Port.ToString(CultureInfo.InvariantCulture);
-        start.Environment["HTML"] = Path.Combine(folder, "mail.html");
-        start.Environment["TEXT"] = Path.Combine(folder, "mail.txt");
-        start.Environment["DATABASE"] = $"postgres://{bench.Servers.User}:{Uri.EscapeDataString(bench.Servers.Password)}@127.0.0.1:{bench.Servers.Port.ToString(CultureInfo.InvariantCulture)}/{database.Name}";
-        var process = Process.Start(start)!;
-        process.OutputDataReceived += (_, _) => { };
-        process.ErrorDataReceived += (_, _) => { };
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
+        var program = await bench.Programs.StartAsync(Tool.Require("node", "nodejs"), ["worker.mjs"], folder, port: 0,
+            ("NODE_ENV", "production"), ("NO_LOG_SUCCESS", "1"), ("CONNECTIONS", Invariant(connections)), ("RELAY_PORT", Invariant(sink.Port)),
+            ("HTML", Path.Combine(folder, "mail.html")), ("TEXT", Path.Combine(folder, "mail.txt")),
+            ("DATABASE", $"postgres://{bench.Servers.User}:{Uri.EscapeDataString(bench.Servers.Password)}@127.0.0.1:{Invariant(bench.Servers.Port)}/{database.Name}"));
         // It makes its schema at its start.
-        for (var started = Stopwatch.GetTimestamp(); !await database.ScalarAsync<bool>("select to_regclass('graphile_worker.jobs') is not null"); await Task.Delay(50))
-        {
-            if (process.HasExited || Stopwatch.GetElapsedTime(started) > s_patience)
-            {
-                process.Kill();
-                throw new InvalidOperationException("graphile-worker did not start.");
-            }
-        }
-
-        return new GraphileWorker(process, database, sink);
+        await database.UntilAsync("select to_regclass('graphile_worker.jobs') is not null", "graphile-worker starts", () => program.HasEnded);
+        return new GraphileWorker(program, database, sink);
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (!_process.HasExited)
-        {
-            _process.Kill();
-            await _process.WaitForExitAsync();
-        }
-
-        _process.Dispose();
+        await _program.DisposeAsync();
         await _database.DisposeAsync();
     }
+
+    private static string Invariant(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -3,6 +3,7 @@ using System.Text;
 using Ariya.Benchmarks.Ground;
 using Ariya.Benchmarks.Load;
 using Ariya.Benchmarks.Measuring;
+using Ariya.Chaos;
 using Ariya.Data.Passwords;
 
 namespace Ariya.Benchmarks.Scenarios;
@@ -39,7 +40,7 @@ internal static class Growth
 
         foreach (var (name, line) in points)
         {
-            bench.Report.Plot($"{name} as accounts grow", line);
+            bench.Report.Plot(string.Create(CultureInfo.InvariantCulture, $"{name} with up to {line[^1].Accounts} accounts"), line);
         }
     }
 
@@ -52,7 +53,7 @@ internal static class Growth
         private readonly int _accounts;
         private readonly Sessions _sessions;
         private readonly byte[][] _lists;
-        private readonly Draws[] _draws = [.. Enumerable.Range(0, Connections).Select(connection => new Draws((ulong)connection))];
+        private readonly Seeded[] _draws = [.. Enumerable.Range(0, Connections).Select(connection => Seeded.For(1, connection))];
 
         private Population(Database database, RunningProgram api, ClosedLoop loop, Sessions sessions, string[] tokens)
         {
@@ -74,7 +75,7 @@ internal static class Growth
         {
             var database = new Database(await bench.Servers.CreateDatabaseAsync(string.Create(CultureInfo.InvariantCulture, $"growth_{accounts}")));
             await database.LoadAccountsAsync(accounts, CheapHash());
-            var api = await RunningProgram.ApiAsync(bench.Programs.ApiWithCheapHashes, database, bench.Servers.Redis, ("Sessions__AccessTokenLifetime", "01:00:00"));
+            var api = await bench.Programs.StartApiAsync(bench.Programs.ApiWithCheapHashes, database, bench.Servers.Redis, ("Sessions__AccessTokenLifetime", "01:00:00"));
             var sessions = new Sessions(accounts);
             // People from everywhere in the table.
             var tokens = await sessions.AccessTokensAsync(api.Port, Enumerable.Range(0, Few).Select(n => 1 + (int)((long)n * accounts / Few)));
@@ -83,7 +84,7 @@ internal static class Growth
 
         public Side Side(string work) => work switch
         {
-            "List of sessions" => new Side(Name(), length => AskAsync(length, 200, connection => _lists[_draws[connection].Below(_lists.Length)])),
+            "List of sessions" => new Side(Name(), length => AskAsync(length, 200, connection => _lists[_draws[connection].Next(_lists.Length)])),
             "Refresh" => Refresh.Exchange(_loop, _database, _sessions) with { Name = Name() },
             "Registration" => new Side(Name(), Bench.Checked(_database, "select count(*) from registrations", length => Registration.PostAsync(_loop, length))),
             "Sign-in" => new Side(Name(), length => AskAsync(length, 200, connection => HttpConnection.Request("POST", "/api/v1/auth/login",
@@ -102,7 +103,7 @@ internal static class Growth
 
         private string Name() => string.Create(CultureInfo.InvariantCulture, $"{_accounts:N0} accounts");
 
-        private int Somebody(int connection) => 1 + _draws[connection].Below(_accounts);
+        private int Somebody(int connection) => 1 + _draws[connection].Next(_accounts);
 
         private Task<double> AskAsync(TimeSpan length, int expected, Func<int, byte[]> request) =>
             _loop.RunAsync(length, connection => request(connection), (_, reply) => ClosedLoop.Expect(expected, reply));

@@ -29,7 +29,7 @@ internal sealed class IdentityPeer : IAsyncDisposable
     public static async Task<IdentityPeer> StartAsync(Bench bench)
     {
         var database = new Database(await bench.Servers.CreateEmptyDatabaseAsync("identity"));
-        var program = await RunningProgram.PeerAsync(bench.Programs.Identity, "/manage/info", ("ConnectionStrings__accounts", database.Connection));
+        var program = await bench.Programs.StartPeerAsync(bench.Programs.Identity, "/manage/info", ("ConnectionStrings__accounts", database.Connection));
         using var connection = await HttpConnection.OpenAsync(program.Port);
         ClosedLoop.Expect(200, await connection.SendAsync(HttpConnection.Request("POST", "/register", Credentials("0@example.com"))));
         await database.ExecuteAsync(

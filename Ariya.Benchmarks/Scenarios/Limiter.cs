@@ -5,6 +5,7 @@ using Ariya.Api.Limits;
 using Ariya.Api.Redis;
 using Ariya.Benchmarks.Ground;
 using Ariya.Benchmarks.Measuring;
+using Ariya.Chaos;
 using Ariya.Hosting.Local.Processes;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -29,20 +30,9 @@ internal static partial class Limiter
     {
         var port = Ports.Pick();
         // Its own: the one of the application keeps 64 MB.
-        using var server = Process.Start(new ProcessStartInfo(Tool.Require("redis-server", "redis-server"),
-            ["--port", Invariant(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-        { RedirectStandardOutput = true })!;
-        server.OutputDataReceived += (_, _) => { };
-        server.BeginOutputReadLine();
-        try
-        {
-            await CompareAsync(bench, port);
-        }
-        finally
-        {
-            server.Kill();
-            await server.WaitForExitAsync();
-        }
+        await using var server = await bench.Programs.StartAsync(
+            Tool.Require("redis-server", "redis-server"), ["--port", Invariant(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"], "/", port);
+        await CompareAsync(bench, port);
     }
 
     private static async Task CompareAsync(Bench bench, int port)
@@ -61,7 +51,7 @@ internal static partial class Limiter
             new LimitMetrics(services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>()));
         await AdmitsWhatItSaysAsync(bench, limiter);
 
-        var draws = Enumerable.Range(0, Callers).Select(caller => new Draws((ulong)caller)).ToArray();
+        var draws = Enumerable.Range(0, Callers).Select(caller => Seeded.For(1, caller)).ToArray();
         var ours = new Side("limiter", async length =>
         {
             var started = Stopwatch.GetTimestamp();
@@ -70,7 +60,7 @@ internal static partial class Limiter
                 var count = 0;
                 for (; Stopwatch.GetElapsedTime(started) < length; count++)
                 {
-                    var buckets = s_policies.Select(policy => OfKey(policy, draws[caller].Below(Keys))).ToArray();
+                    var buckets = s_policies.Select(policy => OfKey(policy, draws[caller].Next(Keys))).ToArray();
                     if (await limiter.SpendAsync(buckets) is not { IsAdmitted: true, Everywhere: not null })
                     {
                         throw new WrongWorkException("A request was refused, or Redis was not asked.");

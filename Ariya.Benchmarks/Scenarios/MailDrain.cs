@@ -3,6 +3,7 @@ using System.Globalization;
 using Ariya.Benchmarks.Ground;
 using Ariya.Benchmarks.Load;
 using Ariya.Benchmarks.Measuring;
+using Ariya.Hosting.Local.Processes;
 using Ariya.Worker.Mail;
 using Ariya.Worker.Mail.Smtp;
 
@@ -23,7 +24,7 @@ internal static class MailDrain
     {
         await using var database = await PreparedAsync(bench, "mail_drain");
         await using var sink = new MailSink();
-        await using var worker = RunningProgram.Worker(bench.Programs.Worker, database, sink.Port, ("Outbox__Connections", Number(Connections)));
+        await using var worker = await bench.Programs.StartWorkerAsync(database, sink.Port, ("Outbox__Connections", Number(Connections)));
         var drain = Drain(database, sink);
         await using var loop = new BareLoop(sink);
         bench.Report.Add(await bench.Compare("Mails, no latency", drain, loop.Side, 0.80, "mails").RunAsync());
@@ -36,7 +37,7 @@ internal static class MailDrain
     {
         await using var database = await PreparedAsync(bench, "mail_network");
         await using var sink = new MailSink(s_delay);
-        await using var worker = RunningProgram.Worker(bench.Programs.Worker, database, sink.Port, ("Outbox__Connections", Number(Connections)));
+        await using var worker = await bench.Programs.StartWorkerAsync(database, sink.Port, ("Outbox__Connections", Number(Connections)));
         var drain = Drain(database, sink);
         await drain.RunAsync(bench.Effort.Length);
         // Not in turn: the limit is computed from how long the answers of that very slice waited.
@@ -90,25 +91,14 @@ internal static class MailDrain
             await all.WaitAsync(s_patience);
             rate = count / Stopwatch.GetElapsedTime(started).TotalSeconds;
             // Written down too, before anything else is measured; and none came twice.
-            await SettledAsync(database);
+            await database.UntilAsync("select not exists (select 1 from outbox_messages where state in ('pending', 'leased', 'retry'))", "mails that were sent are written down");
             return sink.Doubles == 0 && sink.Count == count ? rate : throw new WrongWorkException($"{sink.Count} mails of {count}, {sink.Doubles} came twice.");
         });
     }
 
-    private static async Task SettledAsync(Database database)
-    {
-        for (var started = Stopwatch.GetTimestamp(); await database.ScalarAsync<long>("select count(*) from outbox_messages where state in ('pending', 'leased', 'retry')") > 0; await Task.Delay(10))
-        {
-            if (Stopwatch.GetElapsedTime(started) > s_patience)
-            {
-                throw new WrongWorkException("Mails that were sent are not written down.");
-            }
-        }
-    }
-
     private static async Task BesideSmtpSourceAsync(Bench bench, Side drain, MailSink sink)
     {
-        if (Tool.Find("smtp-source") is not { } program)
+        if (Executables.Find("smtp-source") is not { } program)
         {
             bench.Report.NotRun("Mails, beside smtp-source", "smtp-source is not there: it comes with the package postfix");
             return;

@@ -21,7 +21,7 @@ internal static class Memory
     private static async Task OfApiAsync(Bench bench)
     {
         await using var database = await bench.AccountsAsync("memory");
-        await using var api = await RunningProgram.ApiAsync(bench.Programs.Api, database, bench.Servers.Redis);
+        await using var api = await bench.Programs.StartApiAsync(bench.Programs.Api, database, bench.Servers.Redis);
         await Task.Delay(TimeSpan.FromSeconds(5));
         bench.Report.Add(new Reading("Memory of the API, idle", api.Megabytes, 110, "MB"));
 
@@ -57,7 +57,7 @@ internal static class Memory
     {
         await using var database = await MailDrain.PreparedAsync(bench, "memory_worker");
         await using (var sink = new MailSink())
-        await using (var worker = RunningProgram.Worker(bench.Programs.Worker, database, sink.Port))
+        await using (var worker = await bench.Programs.StartWorkerAsync(database, sink.Port))
         {
             await Task.Delay(TimeSpan.FromSeconds(5));
             bench.Report.Add(new Reading("Memory of the worker, idle", worker.Megabytes, 90, "MB"));
@@ -82,7 +82,7 @@ internal static class Memory
         await database.SettleAsync();
         await using var sink = new MailSink();
         var done = sink.ExpectAsync(Math.Min(mails, Worked));
-        await using var worker = RunningProgram.Worker(bench.Programs.Worker, database, sink.Port);
+        await using var worker = await bench.Programs.StartWorkerAsync(database, sink.Port);
         var most = 0.0;
         for (var started = Stopwatch.GetTimestamp(); !done.IsCompleted && Stopwatch.GetElapsedTime(started) < TimeSpan.FromMinutes(2); await Task.Delay(50))
         {

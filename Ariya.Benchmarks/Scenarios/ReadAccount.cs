@@ -17,7 +17,7 @@ internal static class ReadAccount
     public static async Task RunAsync(Bench bench)
     {
         await using var database = await bench.AccountsAsync("read_account");
-        await using var api = await RunningProgram.ApiAsync(bench.Programs.Api, database, bench.Servers.Redis, LongTokens);
+        await using var api = await bench.Programs.StartApiAsync(bench.Programs.Api, database, bench.Servers.Redis, LongTokens);
         var sessions = new Sessions(bench.Effort.Accounts);
         // Numbers of as many digits, so that all answers are as long.
         var people = Enumerable.Range(1000, People).ToArray();
@@ -25,7 +25,7 @@ internal static class ReadAccount
         using var loop = await ClosedLoop.OpenAsync(api.Port, Connections);
         var (read, body) = await ReadingAsync(api, loop, tokens, "GET account, no limits");
 
-        await using var bare = await RunningProgram.PeerAsync(bench.Programs.Bare, "/account", ("BODY", body));
+        await using var bare = await bench.Programs.StartPeerAsync(bench.Programs.Bare, "/account", ("BODY", body));
         using var bareLoop = await ClosedLoop.OpenAsync(bare.Port, Connections);
         var request = HttpConnection.Request("GET", "/account", bearer: tokens[0]);
         var limit = new Side("bare endpoint", length => bareLoop.RunAsync(length, _ => request, (_, reply) =>
@@ -39,7 +39,7 @@ internal static class ReadAccount
         bench.Report.Add(await bench.Compare("GET account", read, limit, 0.80).RunAsync());
 
         // A second's window, or the counter would hold the times of all requests of the run: an hour's limit admits a hundred.
-        await using var limited = await RunningProgram.ApiAsync(bench.Programs.Api, database, bench.Servers.Redis,
+        await using var limited = await bench.Programs.StartApiAsync(bench.Programs.Api, database, bench.Servers.Redis,
             LongTokens, ("RateLimits__ApiPermits", "100000"), ("RateLimits__ApiWindow", "00:00:01"));
         using var limitedLoop = await ClosedLoop.OpenAsync(limited.Port, Connections);
         var (limitedRead, _) = await ReadingAsync(limited, limitedLoop, tokens, "GET account, limits on");

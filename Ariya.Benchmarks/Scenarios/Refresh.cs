@@ -1,6 +1,7 @@
 using Ariya.Benchmarks.Ground;
 using Ariya.Benchmarks.Load;
 using Ariya.Benchmarks.Measuring;
+using Ariya.Chaos;
 
 namespace Ariya.Benchmarks.Scenarios;
 
@@ -12,17 +13,17 @@ internal static class Refresh
     public static async Task RunAsync(Bench bench)
     {
         await using var database = await bench.AccountsAsync("refresh");
-        await using var api = await RunningProgram.ApiAsync(bench.Programs.Api, database, bench.Servers.Redis);
+        await using var api = await bench.Programs.StartApiAsync(bench.Programs.Api, database, bench.Servers.Redis);
         using var loop = await ClosedLoop.OpenAsync(api.Port, Connections);
         // The limit changes the other half of the sessions.
         var exchange = Exchange(loop, database, new Sessions(bench.Effort.Accounts / 2));
-        bench.Report.Add(await bench.Compare("Refresh", exchange, Limit(bench, database, "refresh_plain"), 1.0, "exchanges", bench.Servers.CheckpointAsync).RunAsync());
-        bench.Report.Add(await bench.Compare("Refresh, pipelined limit", exchange, Limit(bench, database, "refresh_pipelined"), 0.60, "exchanges", bench.Servers.CheckpointAsync).RunAsync());
+        bench.Report.Add(await bench.Compare("Refresh", exchange, Limit(bench, database, isPipelined: false), 1.0, "exchanges", bench.Servers.CheckpointAsync).RunAsync());
+        bench.Report.Add(await bench.Compare("Refresh, pipelined limit", exchange, Limit(bench, database, isPipelined: true), 0.60, "exchanges", bench.Servers.CheckpointAsync).RunAsync());
     }
 
     public static Side Exchange(ClosedLoop loop, Database database, Sessions sessions)
     {
-        var draws = Enumerable.Range(0, Connections).Select(connection => new Draws((ulong)connection)).ToArray();
+        var draws = Enumerable.Range(0, Connections).Select(connection => Seeded.For(1, connection)).ToArray();
         var current = new int[Connections];
         return new Side("refresh", Bench.Checked(database, "select sum(generation)::bigint from sessions", async length =>
         {
@@ -30,7 +31,7 @@ internal static class Refresh
             var rate = await loop.RunAsync(length, connection =>
             {
                 // Every connection has people of its own: nobody uses a token twice.
-                var n = 1 + connection + (Connections * draws[connection].Below(sessions.Count / Connections));
+                var n = 1 + connection + (Connections * draws[connection].Next(sessions.Count / Connections));
                 current[connection] = n;
                 return sessions.Exchange(n);
             }, (connection, reply) =>
@@ -43,10 +44,7 @@ internal static class Refresh
         }));
     }
 
-    private static Side Limit(Bench bench, Database database, string script)
-    {
-        var pgbench = new Pgbench(bench.Servers, database, script, Connections,
-            new Dictionary<string, long> { ["first"] = (bench.Effort.Accounts / 2) + 1, ["last"] = bench.Effort.Accounts });
-        return new Side($"pgbench, {script}", pgbench.Checked("select sum(generation)::bigint from sessions"));
-    }
+    private static Side Limit(Bench bench, Database database, bool isPipelined) => new Pgbench(
+        bench.Servers, database, "refresh", isPipelined, Connections, ("first", (bench.Effort.Accounts / 2) + 1), ("last", bench.Effort.Accounts))
+        .Checked("select sum(generation)::bigint from sessions");
 }

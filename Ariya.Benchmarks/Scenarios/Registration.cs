@@ -15,11 +15,11 @@ internal static class Registration
     public static async Task RunAsync(Bench bench)
     {
         await using var database = await bench.AccountsAsync("registration");
-        await using var api = await RunningProgram.ApiAsync(bench.Programs.ApiWithCheapHashes, database, bench.Servers.Redis);
+        await using var api = await bench.Programs.StartApiAsync(bench.Programs.ApiWithCheapHashes, database, bench.Servers.Redis);
         using var loop = await ClosedLoop.OpenAsync(api.Port, Connections);
         var register = new Side("registration, cheapest hash", Bench.Checked(database, "select count(*) from registrations", length => PostAsync(loop, length)));
-        var plain = Limit(bench, database, "register_plain");
-        var pipelined = Limit(bench, database, "register_pipelined");
+        var plain = Limit(bench, database, isPipelined: false);
+        var pipelined = Limit(bench, database, isPipelined: true);
         bench.Report.Add(await bench.Compare("A/A: pgbench", plain, plain with { Name = "the same" }, null, "transactions", bench.Servers.CheckpointAsync).RunAsync());
         bench.Report.Add(await bench.Compare("Registration without its hash", register, plain, 1.0, "registrations", bench.Servers.CheckpointAsync).RunAsync());
         bench.Report.Add(await bench.Compare("Registration without its hash, pipelined limit", register, pipelined, 0.55, "registrations", bench.Servers.CheckpointAsync).RunAsync());
@@ -43,9 +43,6 @@ internal static class Registration
     private static byte[] Request(long person) => HttpConnection.Request("POST", "/api/v1/auth/register", string.Create(CultureInfo.InvariantCulture,
         $$"""{"email":"new-{{person}}@example.com","password":"{{Bench.Password}}","firstName":"Grace","lastName":"Hopper"}"""));
 
-    private static Side Limit(Bench bench, Database database, string script)
-    {
-        var pgbench = new Pgbench(bench.Servers, database, script, Connections, new Dictionary<string, long>());
-        return new Side($"pgbench, {script}", pgbench.Checked("select count(*) from registrations"));
-    }
+    private static Side Limit(Bench bench, Database database, bool isPipelined) =>
+        new Pgbench(bench.Servers, database, "register", isPipelined, Connections).Checked("select count(*) from registrations");
 }

@@ -16,7 +16,7 @@ internal static class SignIn
     public static async Task RunAsync(Bench bench)
     {
         await using var database = await bench.AccountsAsync("sign_in");
-        await using var api = await RunningProgram.ApiAsync(bench.Programs.Api, database, bench.Servers.Redis);
+        await using var api = await bench.Programs.StartApiAsync(bench.Programs.Api, database, bench.Servers.Redis);
         using var loop = await ClosedLoop.OpenAsync(api.Port, Connections);
         var signIns = Enumerable.Range(1, People).Select(n => Request(string.Create(CultureInfo.InvariantCulture, $"{n}@example.com"))).ToArray();
         var next = 0;

@@ -11,8 +11,8 @@ internal static class StartUp
     public static async Task RunAsync(Bench bench)
     {
         await using var database = new Database(await bench.Servers.CreateDatabaseAsync("start_up"));
-        var ours = new Side("API, /health", _ => TimedAsync(() => RunningProgram.ApiAsync(bench.Programs.Api, database, bench.Servers.Redis)));
-        var bare = new Side("bare endpoint", _ => TimedAsync(() => RunningProgram.PeerAsync(bench.Programs.Bare, "/account")));
+        var ours = new Side("API, /health", _ => TimedAsync(() => bench.Programs.StartApiAsync(bench.Programs.Api, database, bench.Servers.Redis)));
+        var bare = new Side("bare endpoint", _ => TimedAsync(() => bench.Programs.StartPeerAsync(bench.Programs.Bare, "/account")));
         var found = await new Comparison("Start-up, as starts", ours, bare) { Target = 1 / 1.6, Unit = "starts", Rounds = bench.Effort.Starts, Length = TimeSpan.FromSeconds(1) }.RunAsync();
         bench.Report.Add(found);
         bench.Report.Note(string.Create(CultureInfo.InvariantCulture,

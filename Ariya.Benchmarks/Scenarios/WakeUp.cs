@@ -17,8 +17,8 @@ internal static class WakeUp
     {
         await using var database = await bench.AccountsAsync("wake_up");
         await using var sink = new MailSink();
-        await using var worker = RunningProgram.Worker(bench.Programs.Worker, database, sink.Port);
-        await using var api = await RunningProgram.ApiAsync(bench.Programs.ApiWithCheapHashes, database, bench.Servers.Redis);
+        await using var worker = await bench.Programs.StartWorkerAsync(database, sink.Port);
+        await using var api = await bench.Programs.StartApiAsync(bench.Programs.ApiWithCheapHashes, database, bench.Servers.Redis);
         var seconds = bench.Effort.Length * bench.Effort.Rounds / 2;
         // Both programs compile themselves anew while they are used.
         await OfferAsync(api.Port, sink, 300, TimeSpan.FromSeconds(10));

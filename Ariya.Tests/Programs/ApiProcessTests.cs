@@ -64,6 +64,44 @@ public sealed class ApiProcessTests(ServerRoom server)
     }
 
     [Fact]
+    public async Task ItIsNotReadyBeforeItKnowsThatItCanCheckPasswords()
+    {
+        await using var room = await server.OpenAsync();
+        await using var blocker = new NpgsqlConnection(room.Connection);
+        await blocker.OpenAsync();
+        await using var transaction = await blocker.BeginTransactionAsync();
+        await using (var command = new NpgsqlCommand("lock table deployment_settings in access exclusive mode", blocker, transaction))
+        {
+            await command.ExecuteNonQueryAsync();
+        }
+
+        var patient = new NpgsqlConnectionStringBuilder(room.Connection) { Options = "-c lock_timeout=60000 -c statement_timeout=60000", CommandTimeout = 60 };
+        await using var api = ApiProcess.Start(patient.ConnectionString, server.Redis.ConnectionString);
+        await Wait.UntilAsync("an instance that listens and waits for its database", TimeSpan.FromSeconds(30), async () =>
+        {
+            try
+            {
+                using var alive = await api.Client.GetAsync(new Uri("/alive", UriKind.Relative));
+                return alive.IsSuccessStatusCode && await room.ScalarAsync<long>(
+                    "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%deployment_settings%'") > 0 ? "" : null;
+            }
+            catch (HttpRequestException)
+            {
+                return null;
+            }
+        });
+        // More than once: the first could be slow for other reasons.
+        for (var n = 0; n < 5; n++)
+        {
+            using var early = await api.Client.GetAsync(new Uri("/health", UriKind.Relative));
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, early.StatusCode);
+        }
+
+        await transaction.RollbackAsync();
+        await api.ReadyAsync();
+    }
+
+    [Fact]
     [Trait("Promise", "P62")]
     public async Task NoSecretIsInWhatItLogsAtTheLoudestLevel()
     {
