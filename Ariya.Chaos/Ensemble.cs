@@ -96,7 +96,7 @@ internal sealed class Ensemble : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            Processes.Signal(Processes.Of(name), Signals.Kill);
+            Signals.Send(Processes.Of(name), Signals.Kill);
             return false;
         }
     }

@@ -184,7 +184,7 @@ internal sealed class Nemesis(long seed, Ensemble ensemble, Sink sink, Caller ca
         var process = Processes.Of(target);
         return () =>
         {
-            Processes.Signal(process, signal);
+            Signals.Send(process, signal);
             return Task.CompletedTask;
         };
     }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
 
 namespace Ariya.Chaos;
 
@@ -23,17 +22,6 @@ internal static class Processes
         // The second number of statm: pages in memory.
         var pages = long.Parse(File.ReadAllText($"{folder}/statm").Split(' ')[1], CultureInfo.InvariantCulture);
         return new Holdings(pages * Environment.SystemPageSize / 1024.0 / 1024.0, Directory.GetFileSystemEntries($"{folder}/fd").Length);
-    }
-
-    public static void Signal(int process, int signal)
-    {
-        if (kill(process, signal) != 0)
-        {
-            throw new InvalidOperationException($"Process {process} cannot be signalled.");
-        }
-
-        [DllImport("libc")]
-        static extern int kill(int pid, int signal);
     }
 
     /// <summary>A command of the worker, with everything that the worker itself was started with.</summary>
@@ -72,13 +60,4 @@ internal static class Processes
             return false;
         }
     }
-}
-
-/// <summary>As Linux numbers them.</summary>
-internal static class Signals
-{
-    public const int Kill = 9;
-    public const int Terminate = 15;
-    public const int Continue = 18;
-    public const int Stop = 19;
 }

@@ -76,7 +76,7 @@ internal sealed class Shutdown(Ensemble ensemble) : IDisposable
         await ReadyAsync();
         var process = Processes.Of(name);
         var asked = Stopwatch.GetTimestamp();
-        Processes.Signal(process, Signals.Terminate);
+        Signals.Send(process, Signals.Terminate);
         var hasEnded = await ensemble.EndedAsync(name, s_longestStop + TimeSpan.FromSeconds(5));
         var took = Stopwatch.GetElapsedTime(asked);
         _longestStop = took > _longestStop ? took : _longestStop;

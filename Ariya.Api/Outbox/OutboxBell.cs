@@ -5,12 +5,12 @@ using Ariya.Data.Outbox;
 namespace Ariya.Api.Outbox;
 
 /// <summary>
-/// Wakes the workers after a mail was committed: at once, and then at most every 20 ms, however many mails there are. In a transaction
+/// Wakes the workers after a mail was committed: at once, and then at most every 5 ms, however many mails there are. In a transaction
 /// of its own: a NOTIFY in that of a request would let one request commit at a time. Nothing depends on it; a worker looks every second.
 /// </summary>
 internal sealed class OutboxBell(IServiceScopeFactory scopes, TimeProvider clock) : BackgroundService
 {
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan s_pauseAfterFailure = TimeSpan.FromSeconds(1);
 
     private readonly Channel<bool> _rung = Channel.CreateBounded<bool>(

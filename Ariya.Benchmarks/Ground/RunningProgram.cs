@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
+using Ariya.Chaos;
 using Ariya.Hosting.Local.Processes;
 
 namespace Ariya.Benchmarks.Ground;
@@ -17,6 +18,14 @@ internal sealed class RunningProgram(ChildProcess child, LastLines lines, int po
     public int Port => port;
 
     public bool HasEnded => child.Exited.IsCompleted;
+
+    /// <summary>Its last lines.</summary>
+    public string Said => lines.ToString();
+
+    /// <summary>Stands still, with everything it holds, until it is told to go on.</summary>
+    public void Pause() => Signals.Send(child.Id, Signals.Stop);
+
+    public void Continue() => Signals.Send(child.Id, Signals.Continue);
 
     /// <summary>In memory now, in MB.</summary>
     public double Megabytes

@@ -32,18 +32,15 @@ internal enum Verdict
 /// <param name="Target">The least ratio.</param>
 /// <param name="Ratio">First by second, of rounds.</param>
 /// <param name="Rounds">That count.</param>
-/// <param name="Dropped">Rounds during which the machine itself changed its speed.</param>
+/// <param name="Dropped">Rounds during which the machine itself changed its speed; others took their place.</param>
+/// <param name="IsShort">Whether too few were left.</param>
 /// <param name="FirstRate">Median of the first side, in units a second.</param>
 /// <param name="SecondRate">Median of the second.</param>
 /// <param name="Unit">What was done.</param>
 internal sealed record Finding(
-    string Name, string First, string Second, double? Target, Estimate Ratio, int Rounds, int Dropped, double FirstRate, double SecondRate, string Unit)
+    string Name, string First, string Second, double? Target, Estimate Ratio, int Rounds, int Dropped, bool IsShort, double FirstRate, double SecondRate, string Unit)
 {
     private const double Margin = 0.05;
-    private const double MostDropped = 0.3;
-
-    /// <summary>Whether so many rounds were dropped that what is left says nothing.</summary>
-    public bool IsUnsteady => Dropped > MostDropped * (Rounds + Dropped);
 
     public Verdict Verdict => Target switch
     {
@@ -56,14 +53,16 @@ internal sealed record Finding(
 
 /// <summary>
 /// Two sides in short slices, in turn: A B B A is one round. Both meet the same weather of a shared machine, a drift within the round cancels out, and only their
-/// ratio is kept. A round in which one side met a slower machine than the other is dropped. When the interval leaves it open, as many rounds again are taken, once.
+/// ratio is kept. A round in which one side met a slower machine than the other is dropped and another taken in its place, as long as they are not more than those that
+/// count. When the interval leaves it open, as many rounds again are taken, once.
 /// </summary>
 internal sealed class Comparison(string name, Side first, Side second)
 {
     private const double MostDrift = 0.15;
     private const double StillWarming = 1.03;
     private const int MostWarmUps = 12;
-    private static readonly TimeSpan s_quiet = TimeSpan.FromMilliseconds(60);
+    private const int Probes = 8;
+    private static readonly TimeSpan s_quiet = TimeSpan.FromMilliseconds(40);
     private static readonly byte[] s_salt = new byte[16];
 
     private readonly List<(double First, double Second)> _rounds = [];
@@ -111,10 +110,11 @@ internal sealed class Comparison(string name, Side first, Side second)
 
     private async Task TakeAsync()
     {
-        for (var i = 0; i < Rounds; i++)
+        var wanted = _rounds.Count + Rounds;
+        for (var i = 0; _rounds.Count < wanted && i < 2 * Rounds; i++)
         {
             await BetweenAsync();
-            if (await RoundAsync(isReversed: i % 2 == 1) is { } round)
+            if (await RoundAsync(isReversed: _rounds.Count % 2 == 1) is { } round)
             {
                 _rounds.Add(round);
             }
@@ -129,16 +129,16 @@ internal sealed class Comparison(string name, Side first, Side second)
     {
         var (outer, inner) = isReversed ? (second, first) : (first, second);
         var rates = new double[4];
-        var speeds = new double[4];
+        var speeds = new double[5];
         for (var i = 0; i < 4; i++)
         {
-            // What the slice before left to the servers.
-            await Task.Delay(s_quiet);
-            speeds[i] = Calibrate();
+            speeds[i] = await ProbeAsync();
             rates[i] = await (i is 0 or 3 ? outer : inner).RunAsync(Length);
         }
 
-        var (whenOuter, whenInner) = (speeds[0] + speeds[3], speeds[1] + speeds[2]);
+        // A slice met what stood before it and after it.
+        speeds[4] = await ProbeAsync();
+        var (whenOuter, whenInner) = (speeds[0] + speeds[1] + speeds[3] + speeds[4], speeds[1] + (2 * speeds[2]) + speeds[3]);
         if (Math.Abs(whenOuter - whenInner) > MostDrift * Math.Min(whenOuter, whenInner))
         {
             return null;
@@ -148,27 +148,36 @@ internal sealed class Comparison(string name, Side first, Side second)
         return isReversed ? (ofInner, ofOuter) : (ofOuter, ofInner);
     }
 
-    private Finding Found() => _rounds.Count == 0
-        ? new Finding(name, first.Name, second.Name, Target, new Estimate(double.NaN, double.NaN, double.NaN), 0, _dropped, double.NaN, double.NaN, Unit)
-        : new Finding(
-            name, first.Name, second.Name, Target, Statistics.MedianOf([.. _rounds.Select(round => round.First / round.Second)]), _rounds.Count, _dropped,
-            Statistics.Median(_rounds.Select(round => round.First)), Statistics.Median(_rounds.Select(round => round.Second)), Unit);
+    private Finding Found()
+    {
+        var isShort = _rounds.Count < Rounds;
+        return _rounds.Count == 0
+            ? new Finding(name, first.Name, second.Name, Target, new Estimate(double.NaN, double.NaN, double.NaN), 0, _dropped, isShort, double.NaN, double.NaN, Unit)
+            : new Finding(
+                name, first.Name, second.Name, Target, Statistics.MedianOf([.. _rounds.Select(round => round.First / round.Second)]), _rounds.Count, _dropped, isShort,
+                Statistics.Median(_rounds.Select(round => round.First)), Statistics.Median(_rounds.Select(round => round.Second)), Unit);
+    }
 
     // As of the same work done twice.
     private static double HarmonicMean(double a, double b) => 2 / ((1 / a) + (1 / b));
 
-    /// <summary>How fast one core is just now: the same work each time, the best of some.</summary>
-    private static double Calibrate()
+    /// <summary>
+    /// How fast all cores are together just now: neighbours slow each of them by itself, for seconds. The median of some pieces of work, which a moment's
+    /// interruption does not move.
+    /// </summary>
+    private static async Task<double> ProbeAsync()
     {
-        var best = TimeSpan.MaxValue;
-        for (var i = 0; i < 20; i++)
-        {
-            var started = Stopwatch.GetTimestamp();
-            Rfc2898DeriveBytes.Pbkdf2("calibration"u8, s_salt, 2_500, HashAlgorithmName.SHA512, 32);
-            var took = Stopwatch.GetElapsedTime(started);
-            best = took < best ? took : best;
-        }
+        // What the slice before left to the servers.
+        await Task.Delay(s_quiet);
+        var speeds = await Task.WhenAll(Enumerable.Range(0, Environment.ProcessorCount).Select(_ => Task.Factory.StartNew(
+            () => 1 / Statistics.Median(Enumerable.Range(0, Probes).Select(_ => Probe())), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+        return speeds.Sum();
+    }
 
-        return 1 / best.TotalSeconds;
+    private static double Probe()
+    {
+        var started = Stopwatch.GetTimestamp();
+        Rfc2898DeriveBytes.Pbkdf2("calibration"u8, s_salt, 2_500, HashAlgorithmName.SHA512, 32);
+        return Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 }

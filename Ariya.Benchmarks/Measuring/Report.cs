@@ -29,9 +29,9 @@ internal sealed class Report(string folder)
 
     /// <summary>
     /// The controls: a side against itself must be as fast as itself, or the machine was too restless for the others to mean anything. Nor may it have changed
-    /// its speed during more than three rounds of ten.
+    /// its speed so often that a comparison has too few rounds left.
     /// </summary>
-    public bool IsVoid => _findings.Any(finding => finding.IsUnsteady)
+    public bool IsVoid => _findings.Any(finding => finding.IsShort)
         || _findings.Where(IsControl).Any(control => !(control.Ratio.Low <= 1 + Indifference && control.Ratio.High >= 1 - Indifference && control.Ratio.HalfWidth <= MostHalfWidth));
 
     public bool HasFailed => _hasBroken || _findings.Any(finding => finding.Verdict == Verdict.Fail) || _readings.Any(reading => reading.Verdict == Verdict.Fail);
@@ -92,7 +92,7 @@ internal sealed class Report(string folder)
         text.AppendLine();
         _notRun.ForEach(line => text.Append("- Not run: ").AppendLine(line));
         _plots.ForEach(name => text.AppendLine().Append("![](").Append(name).AppendLine(")"));
-        text.AppendLine().AppendLine(IsVoid ? "VOID: a control is not 1.00, or wider than 0.08 to a side, or more than three rounds of ten were dropped. The machine was too restless."
+        text.AppendLine().AppendLine(IsVoid ? "VOID: a control is not 1.00, or wider than 0.08 to a side, or more than half of the rounds of a line were dropped. The machine was too restless."
             : _findings.Any(IsControl) ? "The controls hold: a side against itself is 1.00." : "No control was among these.");
         Directory.CreateDirectory(folder);
         var path = Path.Combine(folder, "report.md");

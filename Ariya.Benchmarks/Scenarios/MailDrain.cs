@@ -27,7 +27,7 @@ internal static class MailDrain
         await using var worker = await bench.Programs.StartWorkerAsync(database, sink.Port, ("Outbox__Connections", Number(Connections)));
         var drain = Drain(database, sink);
         await using var loop = new BareLoop(sink);
-        bench.Report.Add(await bench.Compare("Mails, no latency", drain, loop.Side, 0.80, "mails").RunAsync());
+        bench.Report.Add(await bench.Compare("Mails, no latency", drain, loop.Side, 0.80, "mails", isLong: true).RunAsync());
         await BesideSmtpSourceAsync(bench, drain, sink);
         await BesideGraphileWorkerAsync(bench, drain, sink);
     }
@@ -39,17 +39,17 @@ internal static class MailDrain
         await using var sink = new MailSink(s_delay);
         await using var worker = await bench.Programs.StartWorkerAsync(database, sink.Port, ("Outbox__Connections", Number(Connections)));
         var drain = Drain(database, sink);
-        await drain.RunAsync(bench.Effort.Length);
+        await drain.RunAsync(bench.Effort.LongLength);
         // Not in turn: the limit is computed from how long the answers of that very slice waited.
         var ratios = new List<double>();
         var rates = new List<double>();
         for (var i = 0; i < bench.Effort.Rounds; i++)
         {
-            rates.Add(await drain.RunAsync(bench.Effort.Length));
+            rates.Add(await drain.RunAsync(bench.Effort.LongLength));
             ratios.Add(rates[^1] * RoundTrips * sink.MeanDelay.TotalSeconds / Connections);
         }
 
-        var found = new Finding("Mails, relay 5 ms away", "outbox", "8 connections, 3 waits", 0.90, Statistics.MedianOf(ratios), ratios.Count, 0,
+        var found = new Finding("Mails, relay 5 ms away", "outbox", "8 connections, 3 waits", 0.90, Statistics.MedianOf(ratios), ratios.Count, 0, IsShort: false,
             Statistics.Median(rates), Connections / (RoundTrips * sink.MeanDelay.TotalSeconds), "mails");
         bench.Report.Add(found);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{found.Name} … {found.Ratio.Median:0.00}, {found.FirstRate:0} mails/s, an answer waits {sink.MeanDelay.TotalMilliseconds:0.0} ms"));
@@ -114,13 +114,13 @@ internal static class MailDrain
             await all.WaitAsync(s_patience);
             return rate = count / Stopwatch.GetElapsedTime(started).TotalSeconds;
         });
-        bench.Report.Add(await bench.Compare("Mails, beside smtp-source", drain, source, null, "mails").RunAsync());
+        bench.Report.Add(await bench.Compare("Mails, beside smtp-source", drain, source, null, "mails", isLong: true).RunAsync());
     }
 
     private static async Task BesideGraphileWorkerAsync(Bench bench, Side drain, MailSink sink)
     {
         await using var peer = await GraphileWorker.StartAsync(bench, sink, Connections);
-        bench.Report.Add(await bench.Compare("Mails, beside graphile-worker and nodemailer", drain, peer.Side, 2.0, "mails").RunAsync());
+        bench.Report.Add(await bench.Compare("Mails, beside graphile-worker and nodemailer", drain, peer.Side, 2.0, "mails", isLong: true).RunAsync());
     }
 
     private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);

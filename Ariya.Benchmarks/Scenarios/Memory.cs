@@ -33,8 +33,8 @@ internal static class Memory
         var next = 0;
         for (var round = 0; round < 5; round++)
         {
-            await exchange.RunAsync(bench.Effort.Length * 2);
-            await loop.RunAsync(bench.Effort.Length * 2, _ => reads[Interlocked.Increment(ref next) % reads.Length], (_, reply) => ClosedLoop.Expect(200, reply));
+            await exchange.RunAsync(bench.Effort.LongLength * 2);
+            await loop.RunAsync(bench.Effort.LongLength * 2, _ => reads[Interlocked.Increment(ref next) % reads.Length], (_, reply) => ClosedLoop.Expect(200, reply));
         }
 
         var loaded = api.Megabytes;
@@ -42,7 +42,7 @@ internal static class Memory
 
         // Refused or not: what counts is what they cost together.
         using var flood = await ClosedLoop.OpenAsync(api.Port, Flood);
-        await flood.RunAsync(bench.Effort.Length * 10, connection => HttpConnection.Request("POST", "/api/v1/auth/login",
+        await flood.RunAsync(bench.Effort.LongLength * 10, connection => HttpConnection.Request("POST", "/api/v1/auth/login",
             string.Create(CultureInfo.InvariantCulture, $$"""{"email":"{{connection + 1}}@example.com","password":"{{Bench.Password}}"}""")), (_, reply) =>
         {
             if (reply.Status is not (200 or 503))

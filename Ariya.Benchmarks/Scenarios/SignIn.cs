@@ -33,10 +33,10 @@ internal static class SignIn
         var stored = PasswordHash.Create(PasswordHash.Argon2id, Bench.Password);
         var verifying = new Side($"{Environment.ProcessorCount} threads that check hashes", Hashing(() => PasswordHash.Verify(stored, Bench.Password)));
         var making = new Side($"{Environment.ProcessorCount} threads that make hashes", Hashing(() => PasswordHash.Create(PasswordHash.Argon2id, Bench.Password).Length > 0));
-        bench.Report.Add(await bench.Compare("A/A: hashes", verifying, verifying with { Name = "the same" }, null, "hashes").RunAsync());
-        bench.Report.Add(await bench.Compare("Sign-in", signIn, verifying, 0.92, "sign-ins").RunAsync());
+        bench.Report.Add(await bench.Compare("A/A: hashes", verifying, verifying with { Name = "the same" }, null, "hashes", isLong: true).RunAsync());
+        bench.Report.Add(await bench.Compare("Sign-in", signIn, verifying, 0.92, "sign-ins", isLong: true).RunAsync());
         var register = new Side("registration", Bench.Checked(database, "select count(*) from registrations", length => Registration.PostAsync(loop, length)));
-        bench.Report.Add(await bench.Compare("Registration", register, making, 0.88, "registrations").RunAsync());
+        bench.Report.Add(await bench.Compare("Registration", register, making, 0.88, "registrations", isLong: true).RunAsync());
         await BesideIdentityAsync(bench, signIn);
     }
 
@@ -46,7 +46,7 @@ internal static class SignIn
         using var loop = await ClosedLoop.OpenAsync(peer.Port, Connections);
         var next = 0;
         var theirs = new Side("MapIdentityApi", length => loop.RunAsync(length, _ => peer.SignIns[Interlocked.Increment(ref next) % peer.SignIns.Length], (_, reply) => ClosedLoop.Expect(200, reply)));
-        bench.Report.Add(await bench.Compare("Sign-in beside MapIdentityApi, equal hashes", signIn, theirs, 1.0, "sign-ins").RunAsync());
+        bench.Report.Add(await bench.Compare("Sign-in beside MapIdentityApi, equal hashes", signIn, theirs, 1.0, "sign-ins", isLong: true).RunAsync());
     }
 
     private static byte[] Request(string address) =>

@@ -160,7 +160,7 @@ internal sealed class MailLanes(
         lock (_gate)
         {
             _slow.Look(_lanes);
-            foreach (var waiting in !isFull ? [] : _ready.GroupBy(waiting => waiting.Mail.Message.Domain).Where(group => _slow.Contains(group.Key))
+            foreach (var waiting in !isFull || _slow.IsEmpty ? [] : _ready.GroupBy(waiting => waiting.Mail.Message.Domain).Where(group => _slow.Contains(group.Key))
                 .SelectMany(group => group.Skip(2 * _slow.Limit(group.Key, _lanes))).ToList())
             {
                 _ready.Remove(waiting);
@@ -218,7 +218,8 @@ internal sealed class MailLanes(
 
     private void Dispatch()
     {
-        while (_trouble is null && !_isHeld && !_abort.IsCancellationRequested && NextMail() is { } next && FreeLane(next.Value) is { } lane)
+        // Asked before the mails are searched: usually there are many, and every connection is in use.
+        while (_trouble is null && !_isHeld && !_abort.IsCancellationRequested && !IsEveryConnectionUsed && NextMail() is { } next && FreeLane(next.Value) is { } lane)
         {
             _ready.Remove(next);
             var message = next.Value.Mail.Message;
@@ -251,13 +252,10 @@ internal sealed class MailLanes(
         return null;
     }
 
+    private bool IsEveryConnectionUsed => _lanes.Count(lane => lane.IsTaken && !_slow.IsHanging(lane)) >= options.Value.Connections;
+
     private Lane? FreeLane(Queued next)
     {
-        if (_lanes.Count(lane => lane.IsTaken && !_slow.IsHanging(lane)) >= options.Value.Connections)
-        {
-            return null;
-        }
-
         if (_lanes.Find(lane => lane is { IsTaken: false, IsOpen: true }) is { } open)
         {
             return open;

@@ -106,8 +106,8 @@ internal sealed partial class OutboxDispatcher(
 
         var isClaimDue = room > 0 && (Volatile.Read(ref _isWoken) || (_isMoreExpected && room == options.Value.BatchSize)
             || _claimedAt == 0 || clock.GetElapsedTime(_claimedAt) >= options.Value.PollInterval);
-        // While the lanes have enough, what was claimed waits for a turn that is due anyway.
-        var isPreparingDue = _unprepared.Count > 0 && lanes.Waiting <= options.Value.BatchSize / 4;
+        // While the lanes have enough for the time of a turn, what was claimed waits for one that is due anyway.
+        var isPreparingDue = _unprepared.Count > 0 && lanes.Waiting <= options.Value.BatchSize;
         return isClaimDue || isPreparingDue || IsSettlingDue(isStopping) || ToRenew().Count > 0;
     }
 

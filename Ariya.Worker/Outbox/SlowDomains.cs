@@ -8,6 +8,8 @@ internal sealed class SlowDomains(OutboxOptions options, TimeProvider clock)
 
     private readonly Dictionary<string, long> _seenAt = [];
 
+    public bool IsEmpty => _seenAt.Count == 0;
+
     public bool Contains(string domain) => _seenAt.ContainsKey(domain);
 
     /// <summary>Whether a lane's dialogue goes on for so long that it does not count among the lanes that work.</summary>
