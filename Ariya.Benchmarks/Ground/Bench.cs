@@ -15,7 +15,7 @@ namespace Ariya.Benchmarks.Ground;
 internal sealed record Effort(string Name, int Rounds, TimeSpan Length, TimeSpan LongLength, int Accounts, int ExpiredRows, int ExpiredRounds, int Starts)
 {
     /// <summary>Under 25 minutes on two cores.</summary>
-    public static Effort Quick { get; } = new("quick", 12, TimeSpan.FromSeconds(0.4), TimeSpan.FromSeconds(1), 100_000, 200_000, 6, 6);
+    public static Effort Quick { get; } = new("quick", 10, TimeSpan.FromSeconds(0.4), TimeSpan.FromSeconds(1), 100_000, 200_000, 6, 6);
 
     /// <summary>About two hours.</summary>
     public static Effort Full { get; } = new("full", 40, TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(1), 100_000, 1_000_000, 6, 10);
@@ -46,13 +46,13 @@ internal sealed class Bench(Servers servers, Programs programs, Effort effort, R
     }
 
     /// <summary>With this effort's rounds and one of its lengths.</summary>
-    public Comparison Compare(string name, Side first, Side second, double? target, string unit = "requests", Func<Task>? betweenAsync = null, bool isLong = false) => new(name, first, second)
+    public Comparison Compare(string name, Side first, Side second, double? target, string unit = "requests", Func<Task>? beforeAsync = null, bool isLong = false) => new(name, first, second)
     {
         Target = target,
         Unit = unit,
         Rounds = effort.Rounds,
         Length = isLong ? effort.LongLength : effort.Length,
-        BetweenAsync = betweenAsync ?? (() => Task.CompletedTask),
+        BeforeAsync = beforeAsync ?? (() => Task.CompletedTask),
     };
 
     /// <summary>A side whose slices are checked in the database: as many rows more as were done.</summary>

@@ -16,10 +16,6 @@ internal sealed record Reading(string Name, double Value, double Ceiling, string
 /// <summary>What a run found, as Markdown.</summary>
 internal sealed class Report(string folder)
 {
-    private const double MostHalfWidth = 0.08;
-    // Three controls of which each must hold exactly 1 would make one run in six void on the steadiest machine.
-    private const double Indifference = 0.03;
-
     private readonly List<Finding> _findings = [];
     private readonly List<Reading> _readings = [];
     private readonly List<string> _notes = [];
@@ -32,7 +28,7 @@ internal sealed class Report(string folder)
     /// its speed so often that a comparison has too few rounds left.
     /// </summary>
     public bool IsVoid => _findings.Any(finding => finding.IsShort)
-        || _findings.Where(IsControl).Any(control => !(control.Ratio.Low <= 1 + Indifference && control.Ratio.High >= 1 - Indifference && control.Ratio.HalfWidth <= MostHalfWidth));
+        || _findings.Any(finding => finding is { IsControl: true, Holds: false });
 
     public bool HasFailed => _hasBroken || _findings.Any(finding => finding.Verdict == Verdict.Fail) || _readings.Any(reading => reading.Verdict == Verdict.Fail);
 
@@ -76,7 +72,7 @@ internal sealed class Report(string folder)
         conditions.ToList().ForEach(condition => text.Append("- ").AppendLine(condition));
         _notes.ForEach(note => text.Append("- ").AppendLine(note));
         text.AppendLine().AppendLine("| comparison | against | ratio, 95 % | at least | | rates a second | rounds |").AppendLine("|---|---|---|---|---|---|---|");
-        foreach (var finding in _findings.OrderBy(IsControl))
+        foreach (var finding in _findings.OrderBy(finding => finding.IsControl))
         {
             text.AppendLine(string.Create(CultureInfo.InvariantCulture,
                 $"| {finding.Name} | {finding.Second} | **{finding.Ratio.Median:0.00}** [{finding.Ratio.Low:0.00}, {finding.Ratio.High:0.00}] | {finding.Target:0.00} | {Word(finding.Verdict)} | {finding.FirstRate:0.#}, {finding.SecondRate:0.#} {finding.Unit} | {finding.Rounds}{(finding.Dropped > 0 ? $", {finding.Dropped} dropped" : "")} |"));
@@ -93,14 +89,12 @@ internal sealed class Report(string folder)
         _notRun.ForEach(line => text.Append("- Not run: ").AppendLine(line));
         _plots.ForEach(name => text.AppendLine().Append("![](").Append(name).AppendLine(")"));
         text.AppendLine().AppendLine(IsVoid ? "VOID: a control is not 1.00, or wider than 0.08 to a side, or more than half of the rounds of a line were dropped. The machine was too restless."
-            : _findings.Any(IsControl) ? "The controls hold: a side against itself is 1.00." : "No control was among these.");
+            : _findings.Any(finding => finding.IsControl) ? "The controls hold: a side against itself is 1.00." : "No control was among these.");
         Directory.CreateDirectory(folder);
         var path = Path.Combine(folder, "report.md");
         File.WriteAllText(path, text.ToString());
         return path;
     }
-
-    private static bool IsControl(Finding finding) => finding.Name.StartsWith("A/A", StringComparison.Ordinal);
 
     private static string Word(Verdict verdict) => verdict switch
     {
