@@ -6,7 +6,8 @@ namespace Ariya.Api.Outbox;
 
 /// <summary>
 /// Wakes the workers after a mail was committed: at once, and then at most every 5 ms, however many mails there are. In a transaction
-/// of its own: a NOTIFY in that of a request would let one request commit at a time. Nothing depends on it; a worker looks every second.
+/// of its own: a NOTIFY in that of a request would let one request commit at a time. Nothing depends on it; a worker looks every second,
+/// so it does not wait for the disk either, with everybody else's NOTIFY behind it.
 /// </summary>
 internal sealed class OutboxBell(IServiceScopeFactory scopes, TimeProvider clock) : BackgroundService
 {
@@ -40,7 +41,8 @@ internal sealed class OutboxBell(IServiceScopeFactory scopes, TimeProvider clock
         try
         {
             await using var scope = scopes.CreateAsyncScope();
-            await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().ExecuteAsync($"select pg_notify({OutboxWakeUp.Channel}, '')", cancellationToken);
+            await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().ExecuteAsync(
+                $"select set_config('synchronous_commit', 'off', true), pg_notify({OutboxWakeUp.Channel}, '')", cancellationToken);
             return true;
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)

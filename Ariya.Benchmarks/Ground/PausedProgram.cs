@@ -21,18 +21,26 @@ internal sealed class PausedProgram : IAsyncDisposable
     /// <param name="countAsync">How much has been done, by what is there.</param>
     public static async Task<PausedProgram> BeganAsync(RunningProgram program, Func<Task<long>> countAsync)
     {
-        var (before, started) = (await countAsync(), Stopwatch.GetTimestamp());
-        while (await countAsync() == before)
+        try
         {
-            if (program.HasEnded || Stopwatch.GetElapsedTime(started) > s_begin)
+            var (before, started) = (await countAsync(), Stopwatch.GetTimestamp());
+            while (await countAsync() == before)
             {
-                await program.DisposeAsync();
-                throw new WrongWorkException($"A load did not begin:\n{program.Said}");
+                if (program.HasEnded || Stopwatch.GetElapsedTime(started) > s_begin)
+                {
+                    throw new WrongWorkException($"A load did not begin:\n{program.Said}");
+                }
             }
-        }
 
-        program.Pause();
-        return new PausedProgram(program, countAsync);
+            program.Pause();
+            return new PausedProgram(program, countAsync);
+        }
+        catch
+        {
+            // It would go on under everything that comes.
+            await program.DisposeAsync();
+            throw;
+        }
     }
 
     public Side Side(string name) => new(name, RunAsync);
@@ -42,15 +50,23 @@ internal sealed class PausedProgram : IAsyncDisposable
     private async Task<double> RunAsync(TimeSpan length)
     {
         var before = await StillAsync();
+        Check();
         var started = Stopwatch.GetTimestamp();
         _program.Continue();
         await Task.Delay(length);
+        Check();
         _program.Pause();
         var took = Stopwatch.GetElapsedTime(started);
         var done = await StillAsync() - before;
-        return done > 0 && !_program.HasEnded && !_program.Said.Contains("error", StringComparison.OrdinalIgnoreCase)
-            ? done / took.TotalSeconds
-            : throw new WrongWorkException($"{done} were done:\n{_program.Said}");
+        return done > 0 ? done / took.TotalSeconds : throw new WrongWorkException($"Nothing was done:\n{_program.Said}");
+
+        void Check()
+        {
+            if (_program.HasEnded || _program.Said.Contains("error", StringComparison.OrdinalIgnoreCase))
+            {
+                throw new WrongWorkException($"A load failed:\n{_program.Said}");
+            }
+        }
     }
 
     /// <summary>What it had asked for when it stopped is answered, and counts.</summary>

@@ -32,18 +32,20 @@ internal enum Verdict
 /// <param name="Target">The least ratio.</param>
 /// <param name="Ratio">First by second, of rounds.</param>
 /// <param name="Rounds">That count.</param>
-/// <param name="Dropped">Rounds during which the machine itself changed its speed; others took their place.</param>
-/// <param name="IsShort">Whether too few were left.</param>
+/// <param name="Dropped">Rounds during which the machine itself changed its speed; as far as there was time, others took their place.</param>
 /// <param name="FirstRate">Median of the first side, in units a second.</param>
 /// <param name="SecondRate">Median of the second.</param>
 /// <param name="Unit">What was done.</param>
 internal sealed record Finding(
-    string Name, string First, string Second, double? Target, Estimate Ratio, int Rounds, int Dropped, bool IsShort, double FirstRate, double SecondRate, string Unit)
+    string Name, string First, string Second, double? Target, Estimate Ratio, int Rounds, int Dropped, double FirstRate, double SecondRate, string Unit)
 {
     private const double Margin = 0.05;
     private const double MostHalfWidth = 0.08;
     // Three controls of which each must hold exactly 1 would make one run in six void on the steadiest machine.
     private const double Indifference = 0.03;
+
+    /// <summary>Whether more were dropped than are left.</summary>
+    public bool IsShort => Dropped > Rounds;
 
     public bool IsControl => Name.StartsWith("A/A", StringComparison.Ordinal);
 
@@ -61,12 +63,13 @@ internal sealed record Finding(
 
 /// <summary>
 /// Two sides in short slices, in turn: A B B A is one round. Both meet the same weather of a shared machine, a drift within the round cancels out, and only their
-/// ratio is kept. A round in which one side met a slower machine than the other is dropped and another taken in its place, as long as they are not more than those that
-/// count. When the interval leaves it open, as many rounds again are taken, once.
+/// ratio is kept. A round in which one side met a slower machine than the other is dropped and another taken in its place, until as many were tried as would be
+/// twice enough. When the interval leaves it open, as many rounds again are taken, once.
 /// </summary>
 internal sealed class Comparison(string name, Side first, Side second)
 {
-    private const double MostDrift = 0.15;
+    // Of all cores together: one of two that is slow for the whole of a side makes 0.11.
+    private const double MostDrift = 0.10;
     private const double StillWarming = 1.03;
     private const int MostWarmUps = 12;
     private const int Probes = 8;
@@ -156,15 +159,11 @@ internal sealed class Comparison(string name, Side first, Side second)
         return isReversed ? (ofInner, ofOuter) : (ofOuter, ofInner);
     }
 
-    private Finding Found()
-    {
-        var isShort = _rounds.Count < Rounds;
-        return _rounds.Count == 0
-            ? new Finding(name, first.Name, second.Name, Target, new Estimate(double.NaN, double.NaN, double.NaN), 0, _dropped, isShort, double.NaN, double.NaN, Unit)
-            : new Finding(
-                name, first.Name, second.Name, Target, Statistics.MedianOf([.. _rounds.Select(round => round.First / round.Second)]), _rounds.Count, _dropped, isShort,
-                Statistics.Median(_rounds.Select(round => round.First)), Statistics.Median(_rounds.Select(round => round.Second)), Unit);
-    }
+    private Finding Found() => _rounds.Count == 0
+        ? new Finding(name, first.Name, second.Name, Target, new Estimate(double.NaN, double.NaN, double.NaN), 0, _dropped, double.NaN, double.NaN, Unit)
+        : new Finding(
+            name, first.Name, second.Name, Target, Statistics.MedianOf([.. _rounds.Select(round => round.First / round.Second)]), _rounds.Count, _dropped,
+            Statistics.Median(_rounds.Select(round => round.First)), Statistics.Median(_rounds.Select(round => round.Second)), Unit);
 
     // As of the same work done twice.
     private static double HarmonicMean(double a, double b) => 2 / ((1 / a) + (1 / b));

@@ -79,7 +79,7 @@ internal static class Limiter
                 .. s_policies.Select(policy => $"{policy}:__rand_int__"), "spend",
                 .. s_policies.SelectMany(_ => (string[])[Invariant(Permits), Invariant((long)s_window.TotalMicroseconds)]), "0",
             ], "/", port: 0);
-        await using var paused = await PausedProgram.BeganAsync(program, () => SucceededAsync(admin));
+        await using var paused = await PausedProgram.BeganAsync(program, () => EvaluationsAsync(admin));
         var limit = paused.Side("redis-benchmark, the same script");
         bench.Report.Add(await bench.Compare("Limiter, three limits", ours, limit, 0.60, "checks").RunAsync());
         var bytes = await RedisBytesAsync(admin);
@@ -102,11 +102,11 @@ internal static class Limiter
     private static Bucket OfKey(string policy, int key) =>
         new(policy, string.Create(CultureInfo.InvariantCulture, $"{policy}:{key:000000000000}"), Permits, s_window, true, Counted.Always);
 
-    /// <summary>Evaluations of a script that did not fail.</summary>
-    private static async Task<long> SucceededAsync(IServer admin)
+    /// <summary>Evaluations of a script; one that failed is an error.</summary>
+    private static async Task<long> EvaluationsAsync(IServer admin)
     {
         var line = (await admin.InfoAsync("commandstats")).SelectMany(group => group).FirstOrDefault(pair => pair.Key == "cmdstat_evalsha").Value ?? "";
-        return Number("calls") - Number("failed_calls") - Number("rejected_calls");
+        return Number("failed_calls") + Number("rejected_calls") == 0 ? Number("calls") : throw new WrongWorkException($"Redis refused a script: {line}");
 
         long Number(string name) => line.Split(',').FirstOrDefault(part => part.StartsWith($"{name}=", StringComparison.Ordinal)) is { } part
             ? long.Parse(part[(name.Length + 1)..], CultureInfo.InvariantCulture)

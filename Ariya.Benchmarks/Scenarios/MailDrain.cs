@@ -49,7 +49,7 @@ internal static class MailDrain
             ratios.Add(rates[^1] * RoundTrips * sink.MeanDelay.TotalSeconds / Connections);
         }
 
-        var found = new Finding("Mails, relay 5 ms away", "outbox", "8 connections, 3 waits", 0.90, Statistics.MedianOf(ratios), ratios.Count, 0, IsShort: false,
+        var found = new Finding("Mails, relay 5 ms away", "outbox", "8 connections, 3 waits", 0.90, Statistics.MedianOf(ratios), ratios.Count, 0,
             Statistics.Median(rates), Connections / (RoundTrips * sink.MeanDelay.TotalSeconds), "mails");
         bench.Report.Add(found);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{found.Name} … {found.Ratio.Median:0.00}, {found.FirstRate:0} mails/s, an answer waits {sink.MeanDelay.TotalMilliseconds:0.0} ms"));
