@@ -6,12 +6,16 @@ namespace Ariya.Benchmarks.Load;
 /// <summary>Connections each of which asks again as soon as it is answered: for how much can be done, not for how long one waits.</summary>
 internal sealed class ClosedLoop : IDisposable
 {
-    private readonly HttpConnection[] _connections;
+    // The product closes connections that nobody used for 130 s, as long as another comparison may take.
+    private static readonly TimeSpan s_idle = TimeSpan.FromMinutes(1);
 
-    private ClosedLoop(HttpConnection[] connections) => _connections = connections;
+    private readonly int _port;
+    private HttpConnection[] _connections;
+    private long _usedAt = Stopwatch.GetTimestamp();
 
-    public static async Task<ClosedLoop> OpenAsync(int port, int connections) =>
-        new(await Task.WhenAll(Enumerable.Range(0, connections).Select(_ => HttpConnection.OpenAsync(port))));
+    private ClosedLoop(int port, HttpConnection[] connections) => (_port, _connections) = (port, connections);
+
+    public static async Task<ClosedLoop> OpenAsync(int port, int connections) => new(port, await ConnectAsync(port, connections));
 
     /// <param name="length">No request is begun after it.</param>
     /// <param name="next">The bytes of the next request of a connection.</param>
@@ -19,6 +23,12 @@ internal sealed class ClosedLoop : IDisposable
     /// <returns>Answers a second.</returns>
     public async Task<double> RunAsync(TimeSpan length, Func<int, ReadOnlyMemory<byte>> next, Action<int, HttpReply> check)
     {
+        if (Stopwatch.GetElapsedTime(_usedAt) > s_idle)
+        {
+            Dispose();
+            _connections = await ConnectAsync(_port, _connections.Length);
+        }
+
         var started = Stopwatch.GetTimestamp();
         var counts = await Task.WhenAll(_connections.Select((connection, index) => Task.Run(async () =>
         {
@@ -30,7 +40,8 @@ internal sealed class ClosedLoop : IDisposable
 
             return count;
         })));
-        return counts.Sum() / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        _usedAt = Stopwatch.GetTimestamp();
+        return counts.Sum() / Stopwatch.GetElapsedTime(started, _usedAt).TotalSeconds;
     }
 
     /// <summary>For <see cref="RunAsync"/>.</summary>
@@ -41,6 +52,9 @@ internal sealed class ClosedLoop : IDisposable
             throw new WrongWorkException($"{reply.Status} instead of {status}: {reply.Text}");
         }
     }
+
+    private static Task<HttpConnection[]> ConnectAsync(int port, int connections) =>
+        Task.WhenAll(Enumerable.Range(0, connections).Select(_ => HttpConnection.OpenAsync(port)));
 
     public void Dispose() => Array.ForEach(_connections, connection => connection.Dispose());
 }
