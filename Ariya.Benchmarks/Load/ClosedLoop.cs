@@ -53,8 +53,8 @@ internal sealed class ClosedLoop : IDisposable
         }
     }
 
+    public void Dispose() => Array.ForEach(_connections, connection => connection.Dispose());
+
     private static Task<HttpConnection[]> ConnectAsync(int port, int connections) =>
         Task.WhenAll(Enumerable.Range(0, connections).Select(_ => HttpConnection.OpenAsync(port)));
-
-    public void Dispose() => Array.ForEach(_connections, connection => connection.Dispose());
 }

@@ -104,11 +104,10 @@ internal sealed partial class OutboxDispatcher(
             return false;
         }
 
-        var hasEnough = lanes.Waiting > options.Value.BatchSize / 2;
-        var isClaimDue = room > 0 && ((Volatile.Read(ref _isWoken) && !hasEnough) || (_isMoreExpected && room == options.Value.BatchSize)
+        var isClaimDue = room > 0 && (Volatile.Read(ref _isWoken) || (_isMoreExpected && room == options.Value.BatchSize)
             || _claimedAt == 0 || clock.GetElapsedTime(_claimedAt) >= options.Value.PollInterval);
         // While the lanes have enough for the time of a turn, what was claimed waits for one that is due anyway.
-        var isPreparingDue = _unprepared.Count > 0 && !hasEnough;
+        var isPreparingDue = _unprepared.Count > 0 && lanes.Waiting <= options.Value.BatchSize / 2;
         return isClaimDue || isPreparingDue || IsSettlingDue(isStopping) || ToRenew().Count > 0;
     }
 
@@ -158,12 +157,12 @@ internal sealed partial class OutboxDispatcher(
         {
             await using var scope = scopes.CreateAsyncScope();
             var lookups = scope.ServiceProvider.GetRequiredService<MailPreparation>().LookUp(preparing);
-            // Not tied to stopping: what the relay took must be written down. The connection's own time-outs bound it.
             if (claim > 0)
             {
                 Volatile.Write(ref _isWoken, false);
             }
 
+            // Not tied to stopping: what the relay took must be written down. The connection's own time-outs bound it.
             var claimed = await scope.ServiceProvider.GetRequiredService<OutboxQueue>().TakeTurnAsync(
                 new OutboxTurn { Settle = settling, Renew = ToRenew(), Look = [.. lookups.Select(lookup => lookup.Ask).OfType<Data.SqlStep>()], Claim = claim },
                 options.Value.Lease, CancellationToken.None);
