@@ -27,13 +27,9 @@ builder.AddServiceDefaults();
 // The first statement and the first hash of a program take as long as everything else of its start: beside it, not before it.
 builder.Services.Configure<HostOptions>(host => host.ServicesStartConcurrently = true);
 
-builder.AddNpgsqlDbContext<AriyaDbContext>(AriyaDbContext.ConnectionName, settings =>
-{
-    // A statement that may have committed is never sent again by itself.
-    settings.DisableRetry = true;
-    settings.ConnectionString = builder.CheckDatabase(settings.ConnectionString) is { } connection ? DatabaseConnection.Tune(connection, "ariya-api") : null;
-});
-
+builder.AddNpgsqlDataSource(AriyaDatabase.ConnectionName, settings =>
+    settings.ConnectionString = builder.CheckDatabase(settings.ConnectionString) is { } connection ? DatabaseConnection.Tune(connection, "ariya-api") : null);
+builder.Services.AddScoped<AriyaDatabase>();
 builder.Services.AddSingleton(TimeProvider.System);
 builder.AddSetting(() => SecretSettings.Read(builder.Configuration, SecretSettings.JwtSecret));
 builder.AddSetting(() => new RefreshTokens(SecretSettings.Read(builder.Configuration, SecretSettings.JwtRefreshSecret)));

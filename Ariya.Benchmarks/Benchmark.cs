@@ -107,7 +107,7 @@ internal static class Benchmark
         var model = (await File.ReadAllLinesAsync("/proc/cpuinfo")).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim();
         return
         [
-            $"Commit {commit}, {bench.Effort.Name} run, {TimeProvider.System.GetUtcNow():yyyy-MM-dd}, {took.TotalMinutes:0} minutes; {bench.Effort.Rounds} rounds of four slices of {bench.Effort.Length.TotalSeconds:0.#} s, of {bench.Effort.LongLength.TotalSeconds:0.#} s with hashes and mails, twice as many where open; {bench.Effort.Accounts:N0} accounts",
+            $"Commit {commit}, {bench.Effort.Name} run, {TimeProvider.System.GetUtcNow():yyyy-MM-dd}, {took.TotalMinutes:0} minutes; {bench.Effort.Rounds} rounds of four slices of {bench.Effort.Length.TotalSeconds:0.#} s, with hashes and mails {bench.Effort.LongRounds} of {bench.Effort.LongLength.TotalSeconds:0.#} s, twice as many where open; {bench.Effort.Accounts:N0} accounts",
             $"{model}, {Environment.ProcessorCount} cores for everything: the load, the programs and the servers; {RuntimeInformation.OSDescription}; load average at the end {(await File.ReadAllTextAsync("/proc/loadavg")).Split(' ')[0]}",
             $".NET {Environment.Version}, PostgreSQL {await database.ScalarAsync<string>("show server_version")} ({settings}), {(await Tool.RunAsync(Tool.Require("redis-server", "redis-server"), ["--version"])).Split(" sha")[0]}, {await Pgbench.VersionAsync()}",
             "Limits are off but where the table says otherwise; API and worker are as built with -c Release, in Production, their logs read and thrown away",

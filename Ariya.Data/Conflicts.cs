@@ -22,7 +22,7 @@ public static class Conflicts
         Task.Delay(RandomNumberGenerator.GetInt32(1, LongestPauseMilliseconds), cancellationToken);
 
     /// <summary>Within a transaction of the caller's the error is the caller's too: all of it was undone, not this statement alone.</summary>
-    internal static async Task<T> RetryAsync<T>(AriyaDbContext db, Func<Task<T>> work, CancellationToken cancellationToken)
+    internal static async Task<T> RetryAsync<T>(AriyaDatabase db, Func<Task<T>> work, CancellationToken cancellationToken)
     {
         for (var retries = 0; ; retries++)
         {
@@ -30,7 +30,7 @@ public static class Conflicts
             {
                 return await work();
             }
-            catch (PostgresException exception) when (IsConflict(exception) && retries < MaxRetries && db.Database.CurrentTransaction is null)
+            catch (PostgresException exception) when (IsConflict(exception) && retries < MaxRetries && !db.IsInTransaction)
             {
                 await PauseAsync(cancellationToken);
             }

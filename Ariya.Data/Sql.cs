@@ -1,7 +1,6 @@
 using System.Data;
 using System.Runtime.CompilerServices;
 using System.Text;
-using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -88,18 +87,18 @@ public sealed class SqlText
 public sealed record SqlStep(SqlText Sql, Action<NpgsqlDataReader> Read);
 
 /// <summary>
-/// Runs <see cref="SqlText"/> on the context's connection: one round trip a call, no change tracking. What the database undid because it
-/// conflicted with another transaction is run again (<see cref="Conflicts"/>).
+/// Runs <see cref="SqlText"/>: one round trip a call. What the database undid because it conflicted with another transaction is run again
+/// (<see cref="Conflicts"/>).
 /// </summary>
 public static class Sql
 {
     /// <summary>Runs one statement and reads its rows. A statement outside a transaction is its own commit.</summary>
     public static async Task<List<T>> QueryAsync<T>(
-        this AriyaDbContext db, SqlText sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
+        this AriyaDatabase db, SqlText sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
         return await Conflicts.RetryAsync(db, async () =>
         {
-            await using var lease = await ConnectionLease.OpenAsync(db, cancellationToken);
+            await using var lease = await db.LeaseAsync(cancellationToken);
             await using var command = Command(lease.Connection, sql);
             await using var reader = await command.ExecuteReaderAsync(CommandBehavior.Default, cancellationToken);
             var rows = new List<T>();
@@ -114,17 +113,17 @@ public static class Sql
 
     /// <summary>Runs one statement and reads at most one row; a default value when there is none.</summary>
     public static async Task<T?> QueryFirstAsync<T>(
-        this AriyaDbContext db, SqlText sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
+        this AriyaDatabase db, SqlText sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
         return (await db.QueryAsync(sql, read, cancellationToken)).FirstOrDefault();
     }
 
     /// <summary>Runs one statement; the number of rows it touched.</summary>
-    public static async Task<int> ExecuteAsync(this AriyaDbContext db, SqlText sql, CancellationToken cancellationToken)
+    public static async Task<int> ExecuteAsync(this AriyaDatabase db, SqlText sql, CancellationToken cancellationToken)
     {
         return await Conflicts.RetryAsync(db, async () =>
         {
-            await using var lease = await ConnectionLease.OpenAsync(db, cancellationToken);
+            await using var lease = await db.LeaseAsync(cancellationToken);
             await using var command = Command(lease.Connection, sql);
             return await command.ExecuteNonQueryAsync(cancellationToken);
         }, cancellationToken);
@@ -136,7 +135,7 @@ public static class Sql
     /// statement answers rows, if need be by <c>returning</c>: without a result set the ones after it could not be told apart.
     /// </summary>
     public static async Task<List<T>> QueryBatchAsync<T>(
-        this AriyaDbContext db, IReadOnlyList<SqlText> statements, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
+        this AriyaDatabase db, IReadOnlyList<SqlText> statements, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
         return await Conflicts.RetryAsync(db, async () =>
         {
@@ -158,9 +157,9 @@ public static class Sql
     /// As <see cref="QueryBatchAsync"/>, with the rows of every statement handed to its own reader. Not repeated after a conflict:
     /// its readers have seen rows.
     /// </summary>
-    public static async Task BatchAsync(this AriyaDbContext db, IReadOnlyList<SqlStep> steps, CancellationToken cancellationToken)
+    public static async Task BatchAsync(this AriyaDatabase db, IReadOnlyList<SqlStep> steps, CancellationToken cancellationToken)
     {
-        await using var lease = await ConnectionLease.OpenAsync(db, cancellationToken);
+        await using var lease = await db.LeaseAsync(cancellationToken);
         await using var batch = new NpgsqlBatch(lease.Connection);
         foreach (var step in steps)
         {
@@ -204,18 +203,5 @@ public static class Sql
 #pragma warning restore CA2100
         command.Parameters.AddRange(sql.NewParameters());
         return command;
-    }
-
-    private sealed class ConnectionLease(AriyaDbContext db) : IAsyncDisposable
-    {
-        public NpgsqlConnection Connection => (NpgsqlConnection)db.Database.GetDbConnection();
-
-        public static async Task<ConnectionLease> OpenAsync(AriyaDbContext db, CancellationToken cancellationToken)
-        {
-            await db.Database.OpenConnectionAsync(cancellationToken);
-            return new ConnectionLease(db);
-        }
-
-        public ValueTask DisposeAsync() => new(db.Database.CloseConnectionAsync());
     }
 }

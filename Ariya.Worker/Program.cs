@@ -8,6 +8,8 @@ using Ariya.Worker.Commands;
 using Ariya.Worker.Keys;
 using Ariya.Worker.Mail;
 using Ariya.Worker.Outbox;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 ProgramEnd.OnFailure();
 EnvironmentSettings.UseNodeEnvironment();
@@ -21,15 +23,14 @@ if (command is not null && !Command.IsKnown(command))
 
 builder.AddEnvironmentSettings();
 builder.AddServiceDefaults();
-builder.AddNpgsqlDbContext<AriyaDbContext>(AriyaDbContext.ConnectionName, settings =>
-{
-    settings.DisableRetry = true;
-    settings.ConnectionString = builder.CheckDatabase(settings.ConnectionString) is { } connection ? DatabaseConnection.Tune(connection, "ariya-worker", isPatient: command is not null) : null;
-});
+builder.AddNpgsqlDataSource(AriyaDatabase.ConnectionName, settings =>
+    settings.ConnectionString = builder.CheckDatabase(settings.ConnectionString) is { } connection ? DatabaseConnection.Tune(connection, "ariya-worker", isPatient: command is not null) : null);
+builder.Services.AddScoped<AriyaDatabase>();
 builder.Services.AddSingleton(TimeProvider.System);
 builder.AddSetting(() => SecretSettings.Read(builder.Configuration, SecretSettings.JwtSecret));
 if (command is not null)
 {
+    builder.Services.AddDbContext<AriyaDbContext>((services, options) => options.UseNpgsql(services.GetRequiredService<NpgsqlDataSource>()));
     try
     {
         return await Command.RunAsync(builder, args);

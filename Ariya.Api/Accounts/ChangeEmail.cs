@@ -22,7 +22,7 @@ public sealed record ChangeEmailRequest(string? Email, string? Password);
 /// Nothing about the account changes here, and nothing is looked up about the new address: who has it is judged when its mailbox confirms.
 /// </summary>
 internal sealed class ChangeEmail(
-    AriyaDbContext db, CurrentPassword currentPassword, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell)
+    AriyaDatabase db, CurrentPassword currentPassword, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell)
 {
     // Mails to one address in an hour, whichever accounts ask: with many of them nobody fills a stranger's mailbox.
     private const int MaxMailsToAddress = 5;

@@ -21,7 +21,7 @@ namespace Ariya.Api.Accounts;
 public sealed record ChangePasswordRequest(string? CurrentPassword, string? NewPassword);
 
 /// <summary>The session that asks lives on; every other one ends.</summary>
-internal sealed class ChangePassword(AriyaDbContext db, CurrentPassword currentPassword, IdempotentWork work, OutboxBell bell, AuthEvents events)
+internal sealed class ChangePassword(AriyaDatabase db, CurrentPassword currentPassword, IdempotentWork work, OutboxBell bell, AuthEvents events)
 {
     public static async Task<IResult> HandleAsync(
         ChangePasswordRequest request, Caller caller, ClientInfo client, Admission admission, ChangePassword change, CancellationToken cancellationToken)

@@ -18,7 +18,7 @@ internal sealed record PasswordProof(IResult? Refusal, string Hash, byte[] Judgi
 /// Asks for the password again, before what an access token or a mailed link alone must not be enough for. A stolen token must not become
 /// a way to guess the password either, so wrong ones count as they do at sign-in.
 /// </summary>
-internal sealed class CurrentPassword(AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, SecurityEvents security)
+internal sealed class CurrentPassword(AriyaDatabase db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, SecurityEvents security)
 {
     /// <param name="accountId">Whose password.</param>
     /// <param name="address">The account's address, under which wrong passwords count.</param>

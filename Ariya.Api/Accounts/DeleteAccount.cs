@@ -22,7 +22,7 @@ public sealed record DeleteAccountRequest(string? Password);
 /// At once: nobody signs in, every session and link has ended, mails on their way are dropped and the address is free. The row, and what hangs
 /// on it, goes with the clean-up when it has been kept long enough; the audit keeps the id.
 /// </summary>
-internal sealed class DeleteAccount(AriyaDbContext db, CurrentPassword currentPassword, CallerCache cache, OutboxBell bell, AuthEvents events)
+internal sealed class DeleteAccount(AriyaDatabase db, CurrentPassword currentPassword, CallerCache cache, OutboxBell bell, AuthEvents events)
 {
     public static async Task<IResult> HandleAsync(
         [FromBody] DeleteAccountRequest request, Caller caller, ClientInfo client, Admission admission, DeleteAccount delete, CancellationToken cancellationToken)

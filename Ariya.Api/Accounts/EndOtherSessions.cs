@@ -9,7 +9,7 @@ namespace Ariya.Api.Accounts;
 internal static class EndOtherSessions
 {
     /// <summary>Ends every session of the account but the caller's.</summary>
-    public static async Task<NoContent> HandleAsync(Caller caller, ClientInfo client, AriyaDbContext db, CancellationToken cancellationToken)
+    public static async Task<NoContent> HandleAsync(Caller caller, ClientInfo client, AriyaDatabase db, CancellationToken cancellationToken)
     {
         await db.ExecuteAsync(
             $"""

@@ -10,7 +10,7 @@ internal static class EndSession
 {
     /// <summary>Ends one of the caller's own sessions; another account's is as unknown as one that never was.</summary>
     public static async Task<IResult> HandleAsync(
-        Guid id, Caller caller, ClientInfo client, AriyaDbContext db, CancellationToken cancellationToken)
+        Guid id, Caller caller, ClientInfo client, AriyaDatabase db, CancellationToken cancellationToken)
     {
         var ended = await db.ExecuteAsync(
             $"""

@@ -19,7 +19,7 @@ public sealed record SessionBody(Guid Id, bool Current, DateTimeOffset CreatedAt
 
 internal static class ListSessions
 {
-    public static async Task<Ok<SessionsResponse>> HandleAsync(Caller caller, AriyaDbContext db, CancellationToken cancellationToken)
+    public static async Task<Ok<SessionsResponse>> HandleAsync(Caller caller, AriyaDatabase db, CancellationToken cancellationToken)
     {
         var sessions = await db.QueryAsync(
             $"""

@@ -16,7 +16,7 @@ namespace Ariya.Api.Accounts;
 /// <param name="Vendor">The whole business; makes one if there was none.</param>
 public sealed record UpdateAccountRequest(string? FirstName, string? LastName, string? Locale, VendorBody? Vendor);
 
-internal sealed partial class UpdateAccount(AriyaDbContext db, IdempotentWork work, CallerCache cache, ProfileCache profiles)
+internal sealed partial class UpdateAccount(AriyaDatabase db, IdempotentWork work, CallerCache cache, ProfileCache profiles)
 {
     /// <summary>With <c>If-Match</c> the change is made only to the version the caller has read; a stale one is 412.</summary>
     public static async Task<IResult> HandleAsync(

@@ -99,7 +99,7 @@ internal static class AdminAccess
     private static async Task<Found?> FindAsync(HttpContext context)
     {
         var caller = context.Features.Get<Caller>()!;
-        return await context.RequestServices.GetRequiredService<AriyaDbContext>().QueryFirstAsync(
+        return await context.RequestServices.GetRequiredService<AriyaDatabase>().QueryFirstAsync(
             $"""
              select {Account.AdminRole} = any(a.roles) as is_admin, s.created_at > clock_timestamp() - {s_signInLifetime} as is_fresh
              from sessions s

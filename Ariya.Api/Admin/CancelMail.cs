@@ -8,7 +8,7 @@ using Ariya.Data.Outbox;
 
 namespace Ariya.Api.Admin;
 
-internal sealed class CancelMail(AriyaDbContext db, IdempotentWork work)
+internal sealed class CancelMail(AriyaDatabase db, IdempotentWork work)
 {
     // What tells owners of what was done to their account is nobody's to take back.
     private static readonly string[] s_notices =

@@ -22,7 +22,7 @@ public sealed record DisableAccountRequest(string? Reason);
 /// In one commit: nobody is signed in, no mailed link works while it lasts or is sent, and the owner is told. Whoever disables is an admin under the lock of both
 /// accounts and cannot mean himself: so of two admins who disable each other one is left, and there is always a last one.
 /// </summary>
-internal sealed class DisableAccount(AriyaDbContext db, PasswordHasher hasher, IdempotentWork work, OutboxBell bell, CallerCache cache)
+internal sealed class DisableAccount(AriyaDatabase db, PasswordHasher hasher, IdempotentWork work, OutboxBell bell, CallerCache cache)
 {
     private const string Compromised = "compromised";
     private static readonly string[] s_reasons = ["abuse", Compromised, "requested", "other"];

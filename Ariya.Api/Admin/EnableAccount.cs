@@ -9,7 +9,7 @@ using Ariya.Data.Tokens;
 
 namespace Ariya.Api.Admin;
 
-internal sealed class EnableAccount(AriyaDbContext db, IdempotentWork work, CallerCache cache)
+internal sealed class EnableAccount(AriyaDatabase db, IdempotentWork work, CallerCache cache)
 {
     /// <summary>
     /// Makes a disabled account active. Its sessions stay ended and its reset links used: the owner signs in, or asks for a new password. A change of address can still be undone.

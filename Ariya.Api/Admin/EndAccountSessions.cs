@@ -10,7 +10,7 @@ internal static class EndAccountSessions
 {
     /// <summary>Signs an account out everywhere, within 2 s on every instance. Its password stays good.</summary>
     public static async Task<IResult> HandleAsync(
-        Guid id, Caller admin, ClientInfo client, AriyaDbContext db, CancellationToken cancellationToken)
+        Guid id, Caller admin, ClientInfo client, AriyaDatabase db, CancellationToken cancellationToken)
     {
         // The account's row first: a sign-in that is under way is waited for, and its session ended too.
         var found = await db.QueryBatchAsync(

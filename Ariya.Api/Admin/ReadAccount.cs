@@ -63,7 +63,7 @@ public sealed record FailureCounter(string Of, int Failures, DateTimeOffset? Del
     }
 }
 
-internal sealed class ReadAccount(AriyaDbContext db, AddressKeys addressKeys)
+internal sealed class ReadAccount(AriyaDatabase db, AddressKeys addressKeys)
 {
     private const int MaxSessions = 200;
 

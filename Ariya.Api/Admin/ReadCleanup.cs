@@ -17,7 +17,7 @@ public sealed record CleanupReport(
 internal static class ReadCleanup
 {
     /// <summary>When the last clean-up of the schedule or of an operator was, and what it removed. Those of the command line are not in it.</summary>
-    public static async Task<Ok<CleanupReport>> HandleAsync(AriyaDbContext db, CancellationToken cancellationToken)
+    public static async Task<Ok<CleanupReport>> HandleAsync(AriyaDatabase db, CancellationToken cancellationToken)
     {
         var report = await db.QueryFirstAsync(
             $"""

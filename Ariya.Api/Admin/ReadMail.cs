@@ -24,7 +24,7 @@ internal static class ReadMail
 {
     /// <summary>What became of a mail, and what the relay said each time. Never its text, its links or its salt.</summary>
     public static async Task<IResult> HandleAsync(
-        Guid id, Caller admin, ClientInfo client, AriyaDbContext db, CancellationToken cancellationToken)
+        Guid id, Caller admin, ClientInfo client, AriyaDatabase db, CancellationToken cancellationToken)
     {
         MailForAdmins? mail = null;
         var attempts = new List<AttemptForAdmins>();

@@ -18,7 +18,7 @@ public sealed record MailRequeued(Guid Id);
 /// A dead or late mail is not woken: a new row with its own id, salt and time takes its place, so that the old one keeps its history and a link that may have
 /// gone out with it is not the new one's. The worker judges the subject again when it sends.
 /// </summary>
-internal sealed class RequeueMail(AriyaDbContext db, IdempotentWork work, OutboxBell bell)
+internal sealed class RequeueMail(AriyaDatabase db, IdempotentWork work, OutboxBell bell)
 {
     /// <summary>Sends a dead or expired mail again, as a new one. Refused while a later one of its kind waits for the same recipient.</summary>
     public static Task<IResult> HandleAsync(

@@ -24,7 +24,7 @@ public sealed record AccountFound(
     Guid Id, string Email, string FirstName, string LastName, string Status, IReadOnlyList<string> Roles, DateTimeOffset CreatedAt);
 
 /// <summary>Each way of searching has an index, so that none walks through the accounts. Names have none and are not searched.</summary>
-internal sealed class SearchAccounts(AriyaDbContext db, AddressKeys addressKeys)
+internal sealed class SearchAccounts(AriyaDatabase db, AddressKeys addressKeys)
 {
     private const int MaxPrefixLength = 254;
 

@@ -23,7 +23,7 @@ public sealed record AuditFound(IReadOnlyList<AuditEventFound> Events, string? N
 public sealed record AuditEventFound(
     Guid Id, DateTimeOffset At, string Kind, Guid? AccountId, Guid? SessionId, string? Network, string? UserAgent, string? Detail);
 
-internal sealed class SearchAudit(AriyaDbContext db)
+internal sealed class SearchAudit(AriyaDatabase db)
 {
     /// <summary>
     /// Finds audit events by <c>account</c>, by <c>kind</c>, by the operator who did it (<c>by</c>) and by time (<c>from</c>, <c>to</c>); at most <c>limit</c> (100), from

@@ -14,7 +14,7 @@ namespace Ariya.Api.Admin;
 /// <param name="Next">The cursor of the next page; null on the last.</param>
 public sealed record MailsFound(IReadOnlyList<MailFound> Mails, string? Next);
 
-internal sealed class SearchMails(AriyaDbContext db, AddressKeys addressKeys)
+internal sealed class SearchMails(AriyaDatabase db, AddressKeys addressKeys)
 {
     // Ids begin with the time of the program that made them, moments of rows are the database's.
     private static readonly TimeSpan s_clocksApart = TimeSpan.FromHours(1);

@@ -36,7 +36,7 @@ public sealed record SignInObstacle(string Code, string Detail, DateTimeOffset? 
 /// <param name="UserAgent">As the program introduced itself.</param>
 public sealed record SignInRefusal(DateTimeOffset At, string? Network, string? UserAgent);
 
-internal sealed class SignInObstacles(AriyaDbContext db, AddressKeys addressKeys)
+internal sealed class SignInObstacles(AriyaDatabase db, AddressKeys addressKeys)
 {
     private const int Lately = 10;
     private static readonly string[] s_notSeen =

@@ -11,7 +11,7 @@ namespace Ariya.Api.Admin;
 /// <param name="RequestedAt">When; earlier than this request if somebody asked before and no run has begun since.</param>
 public sealed record CleanupStarted(DateTimeOffset RequestedAt);
 
-internal sealed class StartCleanup(AriyaDbContext db, IdempotentWork work)
+internal sealed class StartCleanup(AriyaDatabase db, IdempotentWork work)
 {
     /// <summary>Has a worker remove what is past its retention, beside its schedule, within a second or two. One that is running is followed by another.</summary>
     public static Task<IResult> HandleAsync(Caller admin, ClientInfo client, Admission admission, StartCleanup start, CancellationToken cancellationToken) =>

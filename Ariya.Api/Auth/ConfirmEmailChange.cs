@@ -38,7 +38,7 @@ internal enum EmailChangeResult
 /// every session and every other link of the account is over, and the old mailbox is told how to undo it.
 /// </summary>
 internal sealed class ConfirmEmailChange(
-    AriyaDbContext db, CurrentPassword currentPassword, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell, AuthEvents events)
+    AriyaDatabase db, CurrentPassword currentPassword, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell, AuthEvents events)
 {
     public static async Task<IResult> HandleAsync(
         ConfirmEmailChangeRequest request, ClientInfo client, Admission admission, ConfirmEmailChange confirm, CancellationToken cancellationToken)

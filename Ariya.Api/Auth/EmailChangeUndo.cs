@@ -17,7 +17,7 @@ namespace Ariya.Api.Auth;
 /// commit with that every session and every link of the account ends, those to addresses that it had since then too.
 /// </summary>
 internal sealed class EmailChangeUndo(
-    AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell,
+    AriyaDatabase db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell,
     AuthEvents events)
 {
     /// <summary>How long the old mailbox can undo a change.</summary>

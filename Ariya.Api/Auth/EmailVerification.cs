@@ -34,7 +34,7 @@ internal sealed record VerificationLook(VerificationResult Result, string Masked
 /// of registration k and no other, so that nobody ends up with credentials that somebody else chose.
 /// </summary>
 internal sealed class EmailVerification(
-    AriyaDbContext db, PasswordHasher hasher, HashGate gate, OneTimeTokenKeys tokenKeys, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell,
+    AriyaDatabase db, PasswordHasher hasher, HashGate gate, OneTimeTokenKeys tokenKeys, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell,
     AuthEvents events)
 {
     private const int MaxCodeAttempts = 5;

@@ -23,7 +23,7 @@ public sealed record LoginRequest(string? Email, string? Password);
 /// the account or for nobody, one more while a registration waits for its mailbox. A known and an unknown address cost the same.
 /// </summary>
 internal sealed class Login(
-    AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, SessionTokens sessionTokens, ProfileCache profiles,
+    AriyaDatabase db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, SessionTokens sessionTokens, ProfileCache profiles,
     AuthEvents events, SecurityEvents security, IOptions<SessionLifetimeOptions> options)
 {
     public static async Task<IResult> HandleAsync(

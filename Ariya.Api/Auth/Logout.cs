@@ -13,7 +13,7 @@ internal static class Logout
 {
     /// <summary>Ends the session of the token. Always 204: somebody who signs out has nothing to learn or to fear.</summary>
     public static Task<IResult> HandleAsync(
-        LogoutRequest request, ClientInfo client, Admission admission, RefreshTokens refreshTokens, AriyaDbContext db, AuthEvents events,
+        LogoutRequest request, ClientInfo client, Admission admission, RefreshTokens refreshTokens, AriyaDatabase db, AuthEvents events,
         CancellationToken cancellationToken)
     {
         return admission.RunAsync(
@@ -21,7 +21,7 @@ internal static class Logout
     }
 
     private static async Task<IResult> EndAsync(
-        PresentedRefreshToken? presented, ClientInfo client, AriyaDbContext db, AuthEvents events, CancellationToken cancellationToken)
+        PresentedRefreshToken? presented, ClientInfo client, AriyaDatabase db, AuthEvents events, CancellationToken cancellationToken)
     {
         if (presented is not null)
         {

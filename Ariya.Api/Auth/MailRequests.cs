@@ -12,7 +12,7 @@ namespace Ariya.Api.Auth;
 /// Writes that somebody asked for a mail to an address. Nothing is looked up: the statement is the same for any address, and the
 /// worker finds out whether there is anybody to send to.
 /// </summary>
-internal sealed class MailRequests(AriyaDbContext db, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell)
+internal sealed class MailRequests(AriyaDatabase db, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell)
 {
     public async Task RequestAsync(
         string mailKind, TimeSpan deliverWithin, string auditKind, EmailAddress email, ClientInfo client, CancellationToken cancellationToken)

@@ -32,7 +32,7 @@ internal sealed record ResetOutcome(ResetResult Result, string? Reason = null);
 /// token of the account is over, and the owner is told. It signs nobody in.
 /// </summary>
 internal sealed class PasswordReset(
-    AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell,
+    AriyaDatabase db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell,
     AuthEvents events)
 {
     /// <summary>What a token would do, without doing it, and the masked address it is for.</summary>

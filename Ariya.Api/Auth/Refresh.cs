@@ -23,7 +23,7 @@ public sealed record RefreshRequest(string? RefreshToken);
 /// successor is derived and not made.
 /// </summary>
 internal sealed class Refresh(
-    AriyaDbContext db, RefreshTokens refreshTokens, SessionTokens sessionTokens, IOptions<SessionLifetimeOptions> options, TimeProvider clock,
+    AriyaDatabase db, RefreshTokens refreshTokens, SessionTokens sessionTokens, IOptions<SessionLifetimeOptions> options, TimeProvider clock,
     SessionMetrics metrics, SecurityEvents security)
 {
     // Long enough for the answer to reach a second tab; a phone that lost the answer repeats with its Idempotency-Key instead.

@@ -23,7 +23,7 @@ public sealed record RegisterRequest(string? Email, string? Password, string? Fi
 
 /// <summary>The statements and the one hash are the same for a free and a taken address; the worker decides which mail goes out.</summary>
 internal sealed class Register(
-    AriyaDbContext db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell, AuthEvents events)
+    AriyaDatabase db, PasswordHasher hasher, HashGate gate, AddressKeys addressKeys, IdempotentWork work, OutboxBell bell, AuthEvents events)
 {
     /// <summary>
     /// Asks for an account. The answer is the same for a free and a taken address; a mail follows. An equal request within ten minutes

@@ -79,7 +79,7 @@ internal sealed partial class HealthProbe : BackgroundService
     private async Task<WorkerNews> AskDatabaseAsync()
     {
         await using var scope = _services.CreateAsyncScope();
-        var news = await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().QueryFirstAsync(
+        var news = await scope.ServiceProvider.GetRequiredService<AriyaDatabase>().QueryFirstAsync(
             $"""
              select w.relay_state, w.relay_latency_ms, extract(epoch from clock_timestamp() - w.at)::int as age,
                     extract(epoch from clock_timestamp() - w.relay_contact_at)::int as contact_age, o.overdue

@@ -1,7 +1,6 @@
 using Ariya.Api.Problems;
 using Ariya.Data;
 using Ariya.Data.Idempotency;
-using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
 
 namespace Ariya.Api.Idempotency;
@@ -10,7 +9,7 @@ namespace Ariya.Api.Idempotency;
 /// The work of one request. With an Idempotency-Key its effect and the record of its answer are one transaction, and a second request with
 /// the key gets the answer of the first; without one this does nothing.
 /// </summary>
-internal sealed class IdempotentWork(AriyaDbContext db, IServiceScopeFactory scopes) : IAsyncDisposable
+internal sealed class IdempotentWork(AriyaDatabase db, IServiceScopeFactory scopes) : IAsyncDisposable
 {
     // Longer than a statement may hold the lock.
     private static readonly TimeSpan s_patienceWithCommit = TimeSpan.FromSeconds(6);
@@ -19,7 +18,7 @@ internal sealed class IdempotentWork(AriyaDbContext db, IServiceScopeFactory sco
     private readonly List<Action> _whenCommitted = [];
     private byte[]? _id;
     private byte[] _fingerprint = [];
-    private IDbContextTransaction? _transaction;
+    private DatabaseTransaction? _transaction;
 
     /// <summary>
     /// Runs the statements of the effect, after everything slow. With a key they are in the transaction that the record will be in, and are run
@@ -120,7 +119,7 @@ internal sealed class IdempotentWork(AriyaDbContext db, IServiceScopeFactory sco
             return;
         }
 
-        _transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        _transaction = await db.BeginTransactionAsync(cancellationToken);
         var (isFree, answer) = await LookAsync(db, cancellationToken);
         if (!isFree && answer is null)
         {
@@ -164,7 +163,7 @@ internal sealed class IdempotentWork(AriyaDbContext db, IServiceScopeFactory sco
             while (true)
             {
                 await using var scope = scopes.CreateAsyncScope();
-                var (isFree, answer) = await LookAsync(scope.ServiceProvider.GetRequiredService<AriyaDbContext>(), patience.Token);
+                var (isFree, answer) = await LookAsync(scope.ServiceProvider.GetRequiredService<AriyaDatabase>(), patience.Token);
                 if (isFree || answer is not null)
                 {
                     return answer is not null;
@@ -181,7 +180,7 @@ internal sealed class IdempotentWork(AriyaDbContext db, IServiceScopeFactory sco
 
     // The lock is held by the transaction of whoever is at it, here or on another instance; outside of a transaction it is let go at once. The row is read
     // by a later statement than the lock is taken by: what was committed before is seen.
-    private async Task<(bool IsFree, IResult? Answer)> LookAsync(AriyaDbContext database, CancellationToken cancellationToken)
+    private async Task<(bool IsFree, IResult? Answer)> LookAsync(AriyaDatabase database, CancellationToken cancellationToken)
     {
         var isFree = false;
         IResult? answer = null;

@@ -41,7 +41,7 @@ internal sealed class OutboxBell(IServiceScopeFactory scopes, TimeProvider clock
         try
         {
             await using var scope = scopes.CreateAsyncScope();
-            await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().ExecuteAsync(
+            await scope.ServiceProvider.GetRequiredService<AriyaDatabase>().ExecuteAsync(
                 $"select set_config('synchronous_commit', 'off', true), pg_notify({OutboxWakeUp.Channel}, '')", cancellationToken);
             return true;
         }

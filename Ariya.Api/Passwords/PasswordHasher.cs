@@ -42,7 +42,7 @@ internal sealed class PasswordHasher(IServiceScopeFactory scopes, IMeterFactory 
         }
 
         await using var scope = scopes.CreateAsyncScope();
-        var algorithm = await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().QueryFirstAsync(
+        var algorithm = await scope.ServiceProvider.GetRequiredService<AriyaDatabase>().QueryFirstAsync(
             $"select value from deployment_settings where name = {DeploymentSetting.PasswordAlgorithm}", row => row.GetString(0), cancellationToken)
             ?? throw new InvalidOperationException("The database records no password algorithm. Run: Ariya.Worker migrate");
         _recorded = new Recorded(algorithm, PasswordHash.Create(algorithm, Guid.CreateVersion7().ToString()));

@@ -26,7 +26,7 @@ internal static class SignInDelay
     /// <param name="cancellationToken">Ends the wait; what was committed stays.</param>
     /// <returns>Wrong passwords of the counter that has most; 0 while a delay runs.</returns>
     public static Task<int> CountFailureAsync(
-        AriyaDbContext db, byte[][] failureKeys, byte[] addressKey, Guid? accountId, ClientInfo client, CancellationToken cancellationToken)
+        AriyaDatabase db, byte[][] failureKeys, byte[] addressKey, Guid? accountId, ClientInfo client, CancellationToken cancellationToken)
     {
         return db.QueryFirstAsync(
             $"""

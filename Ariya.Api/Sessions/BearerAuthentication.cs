@@ -111,7 +111,7 @@ internal sealed class BearerAuthentication(
     private Task<Caller?> ReadAsync(AccessToken token, bool isWhole)
     {
         // Asked for here: a warm token needs none.
-        return Context.RequestServices.GetRequiredService<AriyaDbContext>().QueryFirstAsync(
+        return Context.RequestServices.GetRequiredService<AriyaDatabase>().QueryFirstAsync(
             $"""
              select a.id, a.email, a.roles, a.version, case when {isWhole} then a.first_name else '' end as first_name,
                     case when {isWhole} then a.last_name else '' end as last_name, case when {isWhole} then a.locale end as locale,

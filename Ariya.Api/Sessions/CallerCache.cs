@@ -136,7 +136,7 @@ internal sealed partial class ChangeWatch(IServiceScopeFactory scopes, CallerCac
     {
         await using var scope = scopes.CreateAsyncScope();
         // now() and not clock_timestamp(), which no index can be searched with: it would walk through every account each second.
-        var changed = await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().QueryAsync(
+        var changed = await scope.ServiceProvider.GetRequiredService<AriyaDatabase>().QueryAsync(
             $"""
              (select id from sessions where revoked_at > now() - {s_window} limit {MaxChanges + 1})
              union all

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using Ariya.Data;
 using Ariya.Data.Keys;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.IdentityModel.Tokens;
 
 namespace Ariya.Api.Sessions;
@@ -91,9 +90,7 @@ internal sealed class SigningKeyRing(IServiceScopeFactory scopes, SecretKeys sec
     {
         await using var scope = scopes.CreateAsyncScope();
         var oldest = clock.GetUtcNow() - SigningKeyTable.PublishedAfterRetirement;
-        var rows = await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().SigningKeys.AsNoTracking()
-            .Where(key => key.RetiredAt == null || key.RetiredAt > oldest)
-            .OrderBy(key => key.SignsFrom).ToListAsync(cancellationToken);
+        var rows = await SigningKeyTable.ReadAsync(scope.ServiceProvider.GetRequiredService<AriyaDatabase>(), oldest, cancellationToken);
         return [.. rows.Select(row => Open(row, known)).OfType<RingKey>()];
     }
 

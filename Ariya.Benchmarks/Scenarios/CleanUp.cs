@@ -3,8 +3,8 @@ using Ariya.Benchmarks.Ground;
 using Ariya.Benchmarks.Measuring;
 using Ariya.Data;
 using Ariya.Worker.Cleanup;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
+using Npgsql;
 
 namespace Ariya.Benchmarks.Scenarios;
 
@@ -27,13 +27,12 @@ internal static class CleanUp
                    n * interval '1 millisecond' + case when n % 6 = 0 then now() + interval '1 day' else now() - interval '30 days' end, 0
             from generate_series(1, $1) n
             """, expired + live);
-        var ours = new Side("clean-up, batches of 2000", async _ =>
+        var ours = new Side("clean-up, batch by batch", async _ =>
         {
             await FillAsync(database, "one_time_tokens");
-            await using var context = new AriyaDbContext(
-                new DbContextOptionsBuilder<AriyaDbContext>().UseNpgsql(DatabaseConnection.Tune(database.Connection, "ariya-worker")).Options);
+            await using var source = NpgsqlDataSource.Create(DatabaseConnection.Tune(database.Connection, "ariya-worker"));
             var started = Stopwatch.GetTimestamp();
-            var removed = await new CleanupRun(context, Options.Create(new CleanupOptions())).RunAsync(
+            var removed = await new CleanupRun(new AriyaDatabase(source), TimeProvider.System, Options.Create(new CleanupOptions())).RunAsync(
                 [CleanupSteps.Tokens(new RetentionOptions())], _ => Task.CompletedTask, CancellationToken.None);
             return await RateAsync(database, "one_time_tokens", removed, started);
         });

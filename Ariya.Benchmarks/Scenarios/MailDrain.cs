@@ -43,7 +43,7 @@ internal static class MailDrain
         // Not in turn: the limit is computed from how long the answers of that very slice waited.
         var ratios = new List<double>();
         var rates = new List<double>();
-        for (var i = 0; i < bench.Effort.Rounds; i++)
+        for (var i = 0; i < bench.Effort.LongRounds; i++)
         {
             rates.Add(await drain.RunAsync(bench.Effort.LongLength));
             ratios.Add(rates[^1] * RoundTrips * sink.MeanDelay.TotalSeconds / Connections);

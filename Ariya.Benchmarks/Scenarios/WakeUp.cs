@@ -19,7 +19,7 @@ internal static class WakeUp
         await using var sink = new MailSink();
         await using var worker = await bench.Programs.StartWorkerAsync(database, sink.Port);
         await using var api = await bench.Programs.StartApiAsync(bench.Programs.ApiWithCheapHashes, database, bench.Servers.Redis);
-        var seconds = bench.Effort.LongLength * bench.Effort.Rounds / 2;
+        var seconds = bench.Effort.LongLength * bench.Effort.LongRounds / 2;
         // Both programs compile themselves anew while they are used.
         await OfferAsync(api.Port, sink, 300, TimeSpan.FromSeconds(10));
         foreach (var rate in new[] { 50, 300 })

@@ -1,5 +1,3 @@
-using Microsoft.EntityFrameworkCore;
-
 namespace Ariya.Data.Keys;
 
 /// <summary>What <see cref="SigningKeyTable.MaintainAsync"/> did.</summary>
@@ -25,33 +23,36 @@ public static class SigningKeyTable
     /// Brings the keys to where they should be: one at least that signs (the first one at once); a new one when the newest is 90 days
     /// old, which signs 15 minutes later; older ones retired once it signs; all sealed with the newest secret.
     /// </summary>
-    public static async Task<SigningKeyChanges> MaintainAsync(AriyaDbContext db, SecretKeys secrets, CancellationToken cancellationToken)
+    public static async Task<SigningKeyChanges> MaintainAsync(AriyaDatabase db, SecretKeys secrets, CancellationToken cancellationToken)
     {
-        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        await using var transaction = await db.BeginTransactionAsync(cancellationToken);
         var now = await db.QueryFirstAsync(
             $"select clock_timestamp() from pg_advisory_xact_lock(hashtext('ariya.signing_keys'))",
             row => row.GetFieldValue<DateTimeOffset>(0), cancellationToken);
         var published = now - PublishedAfterRetirement;
-        var rows = await db.SigningKeys.Where(key => key.RetiredAt == null || key.RetiredAt > published)
-            .OrderBy(key => key.SignsFrom).ToListAsync(cancellationToken);
+        var rows = await ReadAsync(db, published, cancellationToken);
         var readable = rows.Where(row => SigningKeySeal.IsGenuine(row, secrets)).ToList();
-        var resealed = readable.Count(row => Reseal(row, secrets));
+        var resealed = readable.Where(row => Reseal(row, secrets)).ToList();
         var signing = readable.Where(row => row.RetiredAt is null).ToList();
-        var made = Make(db, secrets, signing, now);
         var retired = signing.Where(row => row.SignsFrom < now && signing.Any(newer => newer.SignsFrom > row.SignsFrom && newer.SignsFrom <= now)).ToList();
         retired.ForEach(row => SigningKeySeal.Retire(row, now, secrets));
-        await db.SaveChangesAsync(cancellationToken);
+        foreach (var row in resealed.Union(retired))
+        {
+            await UpdateAsync(db, row, cancellationToken);
+        }
+
+        var made = await MakeAsync(db, secrets, signing, now, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
-        return new SigningKeyChanges(made, retired.Count, resealed, rows.Count - readable.Count);
+        return new SigningKeyChanges(made, retired.Count, resealed.Count, rows.Count - readable.Count);
     }
 
     /// <summary>
     /// A new key before its time. In time it is published and signs 15 minutes later; at once it signs now and the others are not published
     /// any more, so that every token they signed is refused within the minute in which verifiers read the keys again.
     /// </summary>
-    public static async Task RotateAsync(AriyaDbContext db, SecretKeys secrets, bool isNow, CancellationToken cancellationToken)
+    public static async Task RotateAsync(AriyaDatabase db, SecretKeys secrets, bool isNow, CancellationToken cancellationToken)
     {
-        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        await using var transaction = await db.BeginTransactionAsync(cancellationToken);
         var now = await db.QueryFirstAsync(
             $"select clock_timestamp() from pg_advisory_xact_lock(hashtext('ariya.signing_keys'))",
             row => row.GetFieldValue<DateTimeOffset>(0), cancellationToken);
@@ -59,18 +60,38 @@ public static class SigningKeyTable
         {
             // With room for a verifier's clock that is behind. A row that this deployment did not write is not published anyway.
             var longAgo = now - PublishedAfterRetirement - TimeSpan.FromDays(1);
-            var rows = await db.SigningKeys.Where(key => key.RetiredAt == null || key.RetiredAt > longAgo).ToListAsync(cancellationToken);
-            foreach (var row in rows.Where(row => SigningKeySeal.IsGenuine(row, secrets)))
+            foreach (var row in (await ReadAsync(db, longAgo, cancellationToken)).Where(row => SigningKeySeal.IsGenuine(row, secrets)))
             {
                 Reseal(row, secrets);
                 SigningKeySeal.Retire(row, longAgo, secrets);
+                await UpdateAsync(db, row, cancellationToken);
             }
         }
 
-        db.SigningKeys.Add(SigningKeySeal.Create(secrets, isNow ? now : now + s_publishedBeforeSigning));
-        await db.SaveChangesAsync(cancellationToken);
+        await InsertAsync(db, SigningKeySeal.Create(secrets, isNow ? now : now + s_publishedBeforeSigning), cancellationToken);
         await transaction.CommitAsync(cancellationToken);
     }
+
+    /// <summary>The keys that are not retired, or were after a moment; those that sign first come first.</summary>
+    public static Task<List<SigningKey>> ReadAsync(AriyaDatabase db, DateTimeOffset retiredAfter, CancellationToken cancellationToken) => db.QueryAsync(
+        $"""
+         select kid, algorithm, x, y, sealed_private_key, seal_salt, signs_from, retired_at, created_at, row_mac from signing_keys
+         where retired_at is null or retired_at > {retiredAfter} order by signs_from
+         """,
+        row => new SigningKey
+        {
+            Kid = row.Get<string>("kid"),
+            Algorithm = row.Get<string>("algorithm"),
+            X = row.Get<string>("x"),
+            Y = row.Get<string>("y"),
+            SealedPrivateKey = row.Get<byte[]>("sealed_private_key"),
+            SealSalt = row.Get<byte[]>("seal_salt"),
+            SignsFrom = row.Get<DateTimeOffset>("signs_from"),
+            RetiredAt = row.GetNullable<DateTimeOffset?>("retired_at"),
+            CreatedAt = row.Get<DateTimeOffset>("created_at"),
+            RowMac = row.Get<byte[]>("row_mac"),
+        },
+        cancellationToken);
 
     private static bool Reseal(SigningKey row, SecretKeys secrets)
     {
@@ -84,7 +105,7 @@ public static class SigningKeyTable
         return true;
     }
 
-    private static int Make(AriyaDbContext db, SecretKeys secrets, List<SigningKey> signing, DateTimeOffset now)
+    private static async Task<int> MakeAsync(AriyaDatabase db, SecretKeys secrets, List<SigningKey> signing, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var newest = signing.LastOrDefault();
         if (newest is not null && now - newest.SignsFrom < RotationAge)
@@ -92,7 +113,21 @@ public static class SigningKeyTable
             return 0;
         }
 
-        db.SigningKeys.Add(SigningKeySeal.Create(secrets, newest is null ? now : now + s_publishedBeforeSigning));
+        await InsertAsync(db, SigningKeySeal.Create(secrets, newest is null ? now : now + s_publishedBeforeSigning), cancellationToken);
         return 1;
     }
+
+    private static Task<int> InsertAsync(AriyaDatabase db, SigningKey row, CancellationToken cancellationToken) => db.ExecuteAsync(
+        $"""
+         insert into signing_keys (kid, algorithm, x, y, sealed_private_key, seal_salt, signs_from, row_mac)
+         values ({row.Kid}, {row.Algorithm}, {row.X}, {row.Y}, {row.SealedPrivateKey}, {row.SealSalt}, {row.SignsFrom}, {row.RowMac})
+         """,
+        cancellationToken);
+
+    private static Task<int> UpdateAsync(AriyaDatabase db, SigningKey row, CancellationToken cancellationToken) => db.ExecuteAsync(
+        $"""
+         update signing_keys set sealed_private_key = {row.SealedPrivateKey}, seal_salt = {row.SealSalt}, retired_at = {row.RetiredAt}, row_mac = {row.RowMac}
+         where kid = {row.Kid}
+         """,
+        cancellationToken);
 }

@@ -7,7 +7,8 @@ namespace Ariya.Data.Passwords;
 /// <summary>
 /// Argon2id (RFC 9106) through the system's libargon2: one blocking call into pinned buffers whose lengths are passed
 /// along; the text form is made in managed code, so no foreign length is ever trusted. The 19 MiB of a hash are kept for the next one: asked
-/// of malloc each time they are taken from whichever arena the thread has, and all arenas together held 700 MB after a while.
+/// of malloc each time they are taken from whichever arena the thread has, and all arenas together held 700 MB after a while. When nothing is hashed
+/// their pages are given back.
 /// </summary>
 internal static partial class Argon2
 {
@@ -16,8 +17,15 @@ internal static partial class Argon2
     // RFC 9106.
     private const uint Version13 = 0x13;
 
+    // MADV_DONTNEED of Linux.
+    private const int DontNeed = 4;
+
+    // A hash every second keeps them: to get the pages anew is a tenth of a hash.
+    private static readonly TimeSpan s_rest = TimeSpan.FromSeconds(2);
+
     // By length; at most as many as there are cores, as many as are hashed at once.
     private static readonly ConcurrentDictionary<nuint, ConcurrentStack<nint>> s_kept = [];
+    private static readonly Timer s_resting = new(_ => GiveBack());
 
     private static readonly Lazy<bool> s_isAvailable = new(SelfTest);
 
@@ -59,7 +67,7 @@ internal static partial class Argon2
     {
         try
         {
-            *memory = s_kept.GetOrAdd(length, _ => []).TryPop(out var kept) ? (byte*)kept : (byte*)NativeMemory.Alloc(length);
+            *memory = s_kept.GetOrAdd(length, _ => []).TryPop(out var kept) ? (byte*)kept : (byte*)NativeMemory.AlignedAlloc(length, (nuint)Environment.SystemPageSize);
             return 0;
         }
         catch (OutOfMemoryException)
@@ -77,10 +85,31 @@ internal static partial class Argon2
         if (kept.Count < Environment.ProcessorCount)
         {
             kept.Push((nint)memory);
+            s_resting.Change(s_rest, Timeout.InfiniteTimeSpan);
         }
         else
         {
-            NativeMemory.Free(memory);
+            NativeMemory.AlignedFree(memory);
+        }
+    }
+
+    // The blocks stay; what they hold is nothing, and comes back as nothing when it is used again. Not freed: malloc keeps what it has had back once.
+    private static unsafe void GiveBack()
+    {
+        foreach (var (length, kept) in s_kept)
+        {
+            var blocks = new nint[Environment.ProcessorCount];
+            var count = kept.TryPopRange(blocks);
+            foreach (var block in blocks.AsSpan(0, count))
+            {
+                // Whole pages only: the system would take what else stands in the last. It is advice: not taken, it costs memory and nothing else.
+                _ = madvise((void*)block, length - (length % (nuint)Environment.SystemPageSize), DontNeed);
+            }
+
+            if (count > 0)
+            {
+                kept.PushRange(blocks, 0, count);
+            }
         }
     }
 
@@ -101,6 +130,10 @@ internal static partial class Argon2
     [LibraryImport("libargon2.so.1")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static unsafe partial int argon2id_ctx(Context* context);
+
+    [LibraryImport("libc")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static unsafe partial int madvise(void* memory, nuint length, int advice);
 
     // argon2_context of argon2.h.
     [StructLayout(LayoutKind.Sequential)]

@@ -1,7 +1,7 @@
 using System.Data.Common;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Npgsql;
 using StackExchange.Redis;
 
 namespace Microsoft.Extensions.Hosting;
@@ -18,9 +18,9 @@ internal static class ClientHealthChecks
     }
 }
 
-internal sealed class DbContextHealthCheck<TContext>(IServiceScopeFactory scopes) : IHealthCheck where TContext : DbContext
+internal sealed class PostgresHealthCheck(IServiceProvider services) : IHealthCheck
 {
-    // Npgsql takes seconds to give up on a server that hangs. The probe ends on its own, with its own scope, and nobody waits for it.
+    // Npgsql takes seconds to give up on a server that hangs. The probe ends on its own, and nobody waits for it.
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         try
@@ -37,20 +37,8 @@ internal sealed class DbContextHealthCheck<TContext>(IServiceScopeFactory scopes
 
     private async Task ProbeAsync(CancellationToken cancellationToken)
     {
-        await using var scope = scopes.CreateAsyncScope();
-        // The connection itself: the context's own commands would retry for a minute while the server is away.
-        var connection = scope.ServiceProvider.GetRequiredService<TContext>().Database.GetDbConnection();
-        await connection.OpenAsync(cancellationToken);
-        try
-        {
-            await using var command = connection.CreateCommand();
-            command.CommandText = "SELECT 1";
-            await command.ExecuteScalarAsync(cancellationToken);
-        }
-        finally
-        {
-            await connection.CloseAsync();
-        }
+        await using var command = services.GetRequiredService<NpgsqlDataSource>().CreateCommand("SELECT 1");
+        await command.ExecuteScalarAsync(cancellationToken);
     }
 }
 

@@ -5,7 +5,6 @@ using Ariya.Data;
 using Ariya.Tests.Distributed;
 using Aspire.Hosting.Testing;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
 namespace Ariya.Tests.Contract;
@@ -39,9 +38,9 @@ public sealed class HealthOfServersTests(RunningAriya ariya)
         await using var server = NpgsqlDataSource.Create(ariyadb);
         await ExecuteAsync(server, "create database health_report");
         await using var api = ApiHost.With(connection.ConnectionString, null);
-        await using (var scope = api.Services.CreateAsyncScope())
+        await using (var schema = new AriyaDbContext(new DbContextOptionsBuilder<AriyaDbContext>().UseNpgsql(connection.ConnectionString).Options))
         {
-            await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().Database.MigrateAsync();
+            await schema.Database.MigrateAsync();
         }
 
         await using var database = NpgsqlDataSource.Create(connection.ConnectionString);

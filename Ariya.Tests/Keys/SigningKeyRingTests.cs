@@ -4,6 +4,7 @@ using Ariya.Data.Keys;
 using Ariya.Tests.Distributed;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace Ariya.Tests.Keys;
 
@@ -26,7 +27,7 @@ public sealed class SigningKeyRingTests(RunningAriya ariya) : IAsyncLifetime
         _now = new DateTimeOffset(await ariya.ScalarAsync<DateTime>("select clock_timestamp()"));
         _clock = new TestClock(_now);
         _services = new ServiceCollection()
-            .AddDbContext<AriyaDbContext>(options => options.UseNpgsql(_database.ConnectionString)).BuildServiceProvider();
+            .AddSingleton(NpgsqlDataSource.Create(_database.ConnectionString)).AddScoped<AriyaDatabase>().BuildServiceProvider();
     }
 
     public async Task DisposeAsync()

@@ -1,6 +1,8 @@
+using Ariya.Data;
 using Ariya.Data.Keys;
 using Ariya.Tests.Distributed;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace Ariya.Tests.Keys;
 
@@ -127,8 +129,8 @@ public sealed class SigningKeyTableTests(RunningAriya ariya) : IAsyncLifetime
 
     private async Task<SigningKeyChanges> MaintainAsync(SecretKeys secrets)
     {
-        await using var db = _database.Open();
-        return await SigningKeyTable.MaintainAsync(db, secrets, CancellationToken.None);
+        await using var source = NpgsqlDataSource.Create(_database.ConnectionString);
+        return await SigningKeyTable.MaintainAsync(new AriyaDatabase(source), secrets, CancellationToken.None);
     }
 
     private async Task<SigningKey> AddAsync(SecretKeys secrets, TimeSpan signsSince)

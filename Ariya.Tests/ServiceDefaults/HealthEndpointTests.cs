@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using StackExchange.Redis;
@@ -91,7 +90,7 @@ public sealed class HealthEndpointTests
     private static void AddDatabase(WebApplicationBuilder builder, int port)
     {
         builder.Configuration["ConnectionStrings:ariyadb"] = $"Host=127.0.0.1;Port={port};Username=u;Password=p;Database=d";
-        builder.AddNpgsqlDbContext<EmptyContext>("ariyadb");
+        builder.AddNpgsqlDataSource("ariyadb");
     }
 
     private static Task<WebHost> StartAsync(Action<WebApplicationBuilder> configure, Action<WebApplication>? use = null)
@@ -104,6 +103,4 @@ public sealed class HealthEndpointTests
                 use?.Invoke(app);
             });
     }
-
-    private sealed class EmptyContext(DbContextOptions<EmptyContext> options) : DbContext(options);
 }

@@ -8,6 +8,7 @@ using Ariya.Tests.Degraded;
 using Ariya.Tests.Distributed;
 using Ariya.Tests.Mail.Outbox;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace Ariya.Tests.Sessions;
 
@@ -74,7 +75,8 @@ public sealed class KeyRotationTests(ServerRoom server) : IAsyncLifetime
         await using var db = new AriyaDbContext(new DbContextOptionsBuilder<AriyaDbContext>().UseNpgsql(_room.Connection).Options);
         db.SigningKeys.Add(SigningKeySeal.Create(secrets, now - TimeSpan.FromSeconds(1)));
         await db.SaveChangesAsync();
-        Assert.Equal(1, (await SigningKeyTable.MaintainAsync(db, secrets, CancellationToken.None)).Retired);
+        await using var source = NpgsqlDataSource.Create(_room.Connection);
+        Assert.Equal(1, (await SigningKeyTable.MaintainAsync(new AriyaDatabase(source), secrets, CancellationToken.None)).Retired);
     }
 
     private static string KidOf(Tokens tokens) => (string)TokenForge.Decode(tokens.Access.Split('.')[0])["kid"]!;

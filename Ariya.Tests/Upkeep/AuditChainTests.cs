@@ -75,7 +75,7 @@ public sealed class AuditChainTests(MailPostgres postgres) : OutboxRoom(postgres
         var stranger = new Data.Keys.SecretKeys(["a stranger's secret with 32 characters and more", "a secret of the tests, 32 characters and more"]);
         await SqlAsync("update audit_events set kind = 'forged' where detail = '25'");
         await SqlAsync("delete from audit_seals where number = 3");
-        await Worker().UseAsync<AriyaDbContext, int>(db => new AuditChain(db, stranger).SealAsync(CancellationToken.None));
+        await Worker().UseAsync<AriyaDatabase, int>(db => new AuditChain(db, stranger).SealAsync(CancellationToken.None));
         await SqlAsync("update audit_seals set key_id = $1 where number = 3", WorkerSettings.Secrets.KeyIds[0]);
         Assert.Contains("not written by a worker", (await VerifyAsync()).Fault!.What, StringComparison.Ordinal);
     }
@@ -86,7 +86,7 @@ public sealed class AuditChainTests(MailPostgres postgres) : OutboxRoom(postgres
         await SealThreeTimesAsync();
         await AddEventsAsync(1, "3 minutes", first: 100, shift: "1 minute");
         var later = WorkerSettings.LaterSecrets;
-        await Worker().UseAsync<AriyaDbContext, int>(db => new AuditChain(db, later).SealAsync(CancellationToken.None));
+        await Worker().UseAsync<AriyaDatabase, int>(db => new AuditChain(db, later).SealAsync(CancellationToken.None));
         var onlyNew = new Data.Keys.SecretKeys(["another secret of the tests, 32 characters and more"]);
         var report = await VerifyAsync(onlyNew);
         Assert.Null(report.Fault);
@@ -99,7 +99,7 @@ public sealed class AuditChainTests(MailPostgres postgres) : OutboxRoom(postgres
     public async Task RetentionTakesWholeSpansAndTheRestIsStillChecked()
     {
         await SealThreeTimesAsync("399 days 23 hours", "401 days", "402 days");
-        var removed = await Worker().UseAsync<AriyaDbContext, long>(db => new CleanupRun(db, Options.Create(new CleanupOptions { BatchSize = 4 }))
+        var removed = await Worker().UseAsync<AriyaDatabase, long>(db => new CleanupRun(db, TimeProvider.System, Options.Create(new CleanupOptions { BatchSize = 4 }))
             .RunAsync(CleanupSteps.All(new RetentionOptions()), _ => Task.CompletedTask, CancellationToken.None));
         Assert.Equal(20 + 1, removed);
         var report = await VerifyAsync();
@@ -125,8 +125,8 @@ public sealed class AuditChainTests(MailPostgres postgres) : OutboxRoom(postgres
         from generate_series($3::int, $3::int + $1::int - 1) n
         """, count, age, first, shift);
 
-    private Task<int> SealAsync() => Worker().UseAsync<AriyaDbContext, int>(db => new AuditChain(db, WorkerSettings.Secrets).SealAsync(CancellationToken.None));
+    private Task<int> SealAsync() => Worker().UseAsync<AriyaDatabase, int>(db => new AuditChain(db, WorkerSettings.Secrets).SealAsync(CancellationToken.None));
 
-    private Task<AuditReport> VerifyAsync(Data.Keys.SecretKeys? secrets = null) => Worker().UseAsync<AriyaDbContext, AuditReport>(
+    private Task<AuditReport> VerifyAsync(Data.Keys.SecretKeys? secrets = null) => Worker().UseAsync<AriyaDatabase, AuditReport>(
         db => new AuditChain(db, secrets ?? WorkerSettings.Secrets).VerifyAsync(_ => { }, CancellationToken.None));
 }

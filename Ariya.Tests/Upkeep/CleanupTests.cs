@@ -100,8 +100,25 @@ public sealed class CleanupTests(MailPostgres postgres) : OutboxRoom(postgres)
         Assert.Equal("gone", await ScalarAsync<string>("select string_agg(reason, ',') from outbox_messages where recipient is null"));
     }
 
-    private Task<long> CleanAsync(int batch = 2000) => Worker().UseAsync<Data.AriyaDbContext, long>(db =>
-        new CleanupRun(db, Options.Create(new CleanupOptions { BatchSize = batch }))
+    [Fact]
+    [Trait("Promise", "P63")]
+    public async Task ABatchThatTakesLongIsFollowedByASmallerOne()
+    {
+        var (clock, sizes) = (new HandClock(), new List<int>());
+        // Five fast batches, three on a disk that has become slow, and the last.
+        var step = new CleanupStep("rows", (_, limit) =>
+        {
+            sizes.Add(limit);
+            clock.Now += TimeSpan.FromMilliseconds(sizes.Count > 5 ? 300 : 5).Ticks;
+            return $"select {(sizes.Count == 9 ? 0 : limit)}::bigint, now()";
+        });
+        await Worker().UseAsync<Data.AriyaDatabase, long>(db =>
+            new CleanupRun(db, clock, Options.Create(new CleanupOptions { BatchSize = 6000 })).RunAsync([step], _ => Task.CompletedTask, CancellationToken.None));
+        Assert.Equal([1000, 2000, 4000, 6000, 6000, 6000, 3000, 1500, 750], sizes);
+    }
+
+    private Task<long> CleanAsync(int batch = 2000) => Worker().UseAsync<Data.AriyaDatabase, long>(db =>
+        new CleanupRun(db, TimeProvider.System, Options.Create(new CleanupOptions { BatchSize = batch }))
             .RunAsync(CleanupSteps.All(s_kept), _ => Task.CompletedTask, CancellationToken.None));
 
     private async Task<string> StayAsync() => await ScalarAsync<string>("select string_agg(label, ',' order by label) from everything where label like 'stays%'") ?? "";
@@ -176,5 +193,14 @@ public sealed class CleanupTests(MailPostgres postgres) : OutboxRoom(postgres)
             insert into outbox_attempts (id, message_id, attempt, stage, reply, duration_ms)
             select gen_random_uuid(), id, 1, 'rcpt', '250 ok', 1 from outbox_messages
             """);
+    }
+
+    private sealed class HandClock : TimeProvider
+    {
+        public long Now { get; set; }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Now;
     }
 }

@@ -169,7 +169,7 @@ public sealed class CommandTests(MailPostgres postgres) : OutboxRoom(postgres)
     public async Task VerifyAuditSaysWhetherItIsAsItWas()
     {
         await SqlAsync("insert into audit_events (id, kind, at) values (gen_random_uuid(), 'session.signed_in', clock_timestamp() - interval '5 minutes')");
-        await Worker().UseAsync<Data.AriyaDbContext, int>(db => new Ariya.Worker.Audit.AuditChain(db, WorkerSettings.Secrets).SealAsync(CancellationToken.None));
+        await Worker().UseAsync<Data.AriyaDatabase, int>(db => new Ariya.Worker.Audit.AuditChain(db, WorkerSettings.Secrets).SealAsync(CancellationToken.None));
         await using var good = await CommandAsync(["verify-audit"]);
         Assert.Equal((0, true), (good.ExitCode, good.Output.Contains("The audit is as it was written.", StringComparison.Ordinal)));
         await SqlAsync("update audit_events set kind = 'session.ended'");

@@ -26,7 +26,7 @@ internal sealed record AuditReport(
 /// event breaks every later seal; each is vouched for by an HMAC under a key from JWT_SECRET, which a writer in the database
 /// does not have.
 /// </summary>
-internal sealed class AuditChain(AriyaDbContext db, SecretKeys secrets)
+internal sealed class AuditChain(AriyaDatabase db, SecretKeys secrets)
 {
     private const string Label = "audit-seal";
     private const int MaxEvents = 10_000;

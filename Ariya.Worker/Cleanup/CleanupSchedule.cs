@@ -56,7 +56,7 @@ internal sealed partial class CleanupSchedule(
             try
             {
                 await using var scope = scopes.CreateAsyncScope();
-                var asked = await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().QueryAsync(
+                var asked = await scope.ServiceProvider.GetRequiredService<AriyaDatabase>().QueryAsync(
                     $"""
                      select 1 from scheduled_runs
                      where name = {ScheduledRun.Cleanup} and requested_at is not null and (lease_until is null or lease_until < clock_timestamp())
@@ -83,7 +83,7 @@ internal sealed partial class CleanupSchedule(
     internal async Task<TimeSpan> FollowAsync(CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<AriyaDbContext>();
+        var db = scope.ServiceProvider.GetRequiredService<AriyaDatabase>();
         var now = clock.GetUtcNow();
         var (doneUntil, requestedAt) = await LookAsync(db, now, cancellationToken);
         if (requestedAt is null)
@@ -140,7 +140,7 @@ internal sealed partial class CleanupSchedule(
 
     // A new deployment has nothing to make up.
     private static async Task<(DateTimeOffset DoneUntil, DateTimeOffset? RequestedAt)> LookAsync(
-        AriyaDbContext db, DateTimeOffset now, CancellationToken cancellationToken) =>
+        AriyaDatabase db, DateTimeOffset now, CancellationToken cancellationToken) =>
         await db.QueryFirstAsync(
             $"""
              with i as (
@@ -151,7 +151,7 @@ internal sealed partial class CleanupSchedule(
              """,
             row => (row.Get<DateTimeOffset>("done_until"), row.GetNullable<DateTimeOffset?>("requested_at")), cancellationToken);
 
-    private static async Task<bool> TakeAsync(AriyaDbContext db, DateTimeOffset doneUntil, CancellationToken cancellationToken) =>
+    private static async Task<bool> TakeAsync(AriyaDatabase db, DateTimeOffset doneUntil, CancellationToken cancellationToken) =>
         await db.ExecuteAsync(
             $"""
              update scheduled_runs set lease_until = clock_timestamp() + {s_lease}

@@ -10,7 +10,7 @@ internal static class AdminRole
     public static string Operator => $"cli:{Environment.UserName}@{Environment.MachineName}";
 
     /// <summary>Finds the account and prints what tells it from another with a similar address; null, with words, when there is none.</summary>
-    public static async Task<AdminCandidate?> FindAsync(AriyaDbContext db, string address, string command, CancellationToken cancellationToken)
+    public static async Task<AdminCandidate?> FindAsync(AriyaDatabase db, string address, string command, CancellationToken cancellationToken)
     {
         var found = EmailAddress.TryParse(address, out var email)
             ? await db.QueryFirstAsync(

@@ -25,7 +25,7 @@ internal static class AfterRestore
 
         var db = services.Database();
         long sessions, tokens, mails;
-        await using (var transaction = await db.Database.BeginTransactionAsync(cancellationToken))
+        await using (var transaction = await db.BeginTransactionAsync(cancellationToken))
         {
             // Accounts first, then sessions: a sign-in that waits for its account's row is seen by the statement that ends sessions.
             await db.ExecuteAsync($"update accounts set auth_epoch = auth_epoch + 1, version = version + {LostVersions}, updated_at = clock_timestamp()", cancellationToken);

@@ -27,7 +27,7 @@ internal static class Check
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(s_patience * 6);
-            var isGood = await TellAsync("PostgreSQL", () => PostgresAsync(services.Database(), limit.Token));
+            var isGood = await TellAsync("PostgreSQL", () => PostgresAsync(services, limit.Token));
             isGood &= await TellAsync("Redis", () => RedisAsync(builder.Configuration.GetConnectionString("cache")));
             isGood &= await TellAsync("SMTP", () => SmtpAsync(settings, services, limit.Token));
             return isGood ? OneShot.Done : OneShot.Failed;
@@ -43,19 +43,19 @@ internal static class Check
         return isGood;
     }
 
-    private static async Task<(bool, string)> PostgresAsync(AriyaDbContext db, CancellationToken cancellationToken)
+    private static async Task<(bool, string)> PostgresAsync(IServiceProvider services, CancellationToken cancellationToken)
     {
         try
         {
-            await db.Database.OpenConnectionAsync(cancellationToken);
-            var version = ((NpgsqlConnection)db.Database.GetDbConnection()).PostgreSqlVersion;
-            var isReadOnly = await db.QueryFirstAsync($"select pg_is_in_recovery() or current_setting('default_transaction_read_only') = 'on'", row => row.GetBoolean(0), cancellationToken);
+            var (version, isReadOnly) = await services.Database().QueryFirstAsync(
+                $"select current_setting('server_version'), pg_is_in_recovery() or current_setting('default_transaction_read_only') = 'on'",
+                row => (row.GetString(0), row.GetBoolean(1)), cancellationToken);
             if (isReadOnly)
             {
                 return (false, $"{version} takes no writes: connect to the primary, or set default_transaction_read_only = off");
             }
 
-            var pending = (await db.Database.GetPendingMigrationsAsync(cancellationToken)).Count();
+            var pending = (await services.Schema().Database.GetPendingMigrationsAsync(cancellationToken)).Count();
             return pending == 0
                 ? (true, $"{version}, schema up to date")
                 : (false, $"{version}, {pending} migration(s) to apply: run `Ariya.Worker migrate`");

@@ -23,8 +23,8 @@ internal static class Migrate
         {
             [] => UpAsync(services, builder.Configuration, cancellationToken),
             ["--grant"] => GrantAsync(services, builder.Configuration, cancellationToken),
-            ["--list"] => ListAsync(services.Database(), cancellationToken),
-            ["--to", var name] => ToAsync(services.Database(), name, isConfirmed, cancellationToken),
+            ["--list"] => ListAsync(services.Schema(), cancellationToken),
+            ["--to", var name] => ToAsync(services.Schema(), name, isConfirmed, cancellationToken),
             ["--reset"] => ResetAsync(services, builder, isConfirmed, cancellationToken),
             _ => MisusedAsync(),
         });
@@ -32,15 +32,15 @@ internal static class Migrate
 
     private static async Task<int> UpAsync(IServiceProvider services, ConfigurationManager configuration, CancellationToken cancellationToken)
     {
-        var db = services.Database();
-        await LockAsync(db, cancellationToken);
-        var pending = (await db.Database.GetPendingMigrationsAsync(cancellationToken)).ToList();
+        var (schema, db) = (services.Schema(), services.Database());
+        await LockAsync(schema, cancellationToken);
+        var pending = (await schema.Database.GetPendingMigrationsAsync(cancellationToken)).ToList();
         foreach (var migration in pending)
         {
             Console.WriteLine($"Applying {migration}");
         }
 
-        await db.Database.MigrateAsync(cancellationToken);
+        await schema.Database.MigrateAsync(cancellationToken);
         Console.WriteLine(pending.Count == 0 ? "The schema is up to date." : $"Applied {pending.Count} migration(s).");
         var keys = await SigningKeyTable.MaintainAsync(db, services.GetRequiredService<SecretKeys>(), cancellationToken);
         Console.WriteLine($"Signing keys: {keys.Made} made, {keys.Retired} retired, {keys.Resealed} sealed anew, {keys.Unreadable} that JWT_SECRET does not open.");
@@ -52,15 +52,15 @@ internal static class Migrate
     {
         var result = await UpAsync(services, configuration, cancellationToken);
         using var script = new StreamReader(typeof(Migrate).Assembly.GetManifestResourceStream("Ariya.Worker.Commands.Roles.sql")!);
-        await services.Database().Database.ExecuteSqlRawAsync(await script.ReadToEndAsync(cancellationToken), cancellationToken);
+        await services.Schema().Database.ExecuteSqlRawAsync(await script.ReadToEndAsync(cancellationToken), cancellationToken);
         Console.WriteLine("The roles ariya_api and ariya_worker have their rights.");
         return result;
     }
 
-    private static async Task<int> ListAsync(AriyaDbContext db, CancellationToken cancellationToken)
+    private static async Task<int> ListAsync(AriyaDbContext schema, CancellationToken cancellationToken)
     {
-        var applied = (await db.Database.GetAppliedMigrationsAsync(cancellationToken)).ToHashSet();
-        var known = db.Database.GetMigrations().ToList();
+        var applied = (await schema.Database.GetAppliedMigrationsAsync(cancellationToken)).ToHashSet();
+        var known = schema.Database.GetMigrations().ToList();
         foreach (var migration in known)
         {
             Console.WriteLine($"{(applied.Contains(migration) ? "applied" : "pending"),-8} {migration}");
@@ -74,9 +74,9 @@ internal static class Migrate
         return OneShot.Done;
     }
 
-    private static async Task<int> ToAsync(AriyaDbContext db, string name, bool isConfirmed, CancellationToken cancellationToken)
+    private static async Task<int> ToAsync(AriyaDbContext schema, string name, bool isConfirmed, CancellationToken cancellationToken)
     {
-        var known = db.Database.GetMigrations().ToList();
+        var known = schema.Database.GetMigrations().ToList();
         var target = known.FindIndex(migration => migration == name || migration[(migration.IndexOf('_', StringComparison.Ordinal) + 1)..] == name);
         if (target < 0)
         {
@@ -84,15 +84,15 @@ internal static class Migrate
             return OneShot.Misused;
         }
 
-        await LockAsync(db, cancellationToken);
-        var applied = (await db.Database.GetAppliedMigrationsAsync(cancellationToken)).ToHashSet();
+        await LockAsync(schema, cancellationToken);
+        var applied = (await schema.Database.GetAppliedMigrationsAsync(cancellationToken)).ToHashSet();
         var undone = known.Skip(target + 1).Where(applied.Contains).Reverse().ToList();
         if (undone.Count > 0 && !isConfirmed && !OneShot.IsConfirmed($"This takes back {string.Join(", ", undone)}, with the tables and columns they made.", "back"))
         {
             return OneShot.Failed;
         }
 
-        await db.Database.MigrateAsync(known[target], cancellationToken);
+        await schema.Database.MigrateAsync(known[target], cancellationToken);
         Console.WriteLine($"The schema is at {known[target]}.");
         return OneShot.Done;
     }
@@ -106,16 +106,16 @@ internal static class Migrate
             return OneShot.Failed;
         }
 
-        var db = services.Database();
-        var name = db.Database.GetDbConnection().Database;
+        var schema = services.Schema();
+        var name = schema.Database.GetDbConnection().Database;
         if (!isConfirmed && !OneShot.IsConfirmed($"This removes everything in the database '{name}'.", name))
         {
             return OneShot.Failed;
         }
 
-        await LockAsync(db, cancellationToken);
+        await LockAsync(schema, cancellationToken);
         // The tables and not the database: whoever is connected stays connected, and no right to make databases is needed.
-        await db.Database.ExecuteSqlAsync(
+        await schema.Database.ExecuteSqlAsync(
             $"""
              do $$ declare t text; begin
                for t in select quote_ident(tablename) from pg_tables where schemaname = current_schema() loop
@@ -135,16 +135,16 @@ internal static class Migrate
     }
 
     // Kept open so that the lock holds for the whole run: of two machines that migrate at once the second waits and finds nothing left to do.
-    private static async Task LockAsync(AriyaDbContext db, CancellationToken cancellationToken)
+    private static async Task LockAsync(AriyaDbContext schema, CancellationToken cancellationToken)
     {
-        await db.Database.OpenConnectionAsync(cancellationToken);
-        await db.Database.ExecuteSqlAsync($"set lock_timeout = 0", cancellationToken);
-        await db.Database.ExecuteSqlAsync($"select pg_advisory_lock(hashtext('ariya.migrate'))", cancellationToken);
+        await schema.Database.OpenConnectionAsync(cancellationToken);
+        await schema.Database.ExecuteSqlAsync($"set lock_timeout = 0", cancellationToken);
+        await schema.Database.ExecuteSqlAsync($"select pg_advisory_lock(hashtext('ariya.migrate'))", cancellationToken);
     }
 
     // The first migrate decides; a later one never changes it, because hashes of both kinds differ in time.
     private static async Task<string> EnsurePasswordAlgorithmAsync(
-        AriyaDbContext db, ConfigurationManager configuration, CancellationToken cancellationToken)
+        AriyaDatabase db, ConfigurationManager configuration, CancellationToken cancellationToken)
     {
         var wanted = WantedAlgorithm(configuration);
         if (!PasswordHash.CanCompute(wanted))

@@ -45,7 +45,10 @@ internal static class OneShot
         }
     }
 
-    public static AriyaDbContext Database(this IServiceProvider services) => services.GetRequiredService<AriyaDbContext>();
+    public static AriyaDatabase Database(this IServiceProvider services) => services.GetRequiredService<AriyaDatabase>();
+
+    /// <summary>For what migrations need; it is there for commands alone.</summary>
+    public static AriyaDbContext Schema(this IServiceProvider services) => services.GetRequiredService<AriyaDbContext>();
 
     /// <summary>The words that help: of the innermost cause.</summary>
     public static string Reason(Exception exception) => (exception.InnerException ?? exception).Message;

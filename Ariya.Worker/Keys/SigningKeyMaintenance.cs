@@ -35,7 +35,7 @@ internal sealed partial class SigningKeyMaintenance(
     {
         await using var scope = scopes.CreateAsyncScope();
         var changes = await SigningKeyTable.MaintainAsync(
-            scope.ServiceProvider.GetRequiredService<AriyaDbContext>(), secrets, cancellationToken);
+            scope.ServiceProvider.GetRequiredService<AriyaDatabase>(), secrets, cancellationToken);
         if (changes.Unreadable > 0)
         {
             Log.Unreadable(logger, changes.Unreadable);

@@ -62,7 +62,7 @@ internal sealed partial class Heartbeat(
         var relay = _relay;
         var sinceContact = relay.ContactAt is { } contactAt ? clock.GetElapsedTime(contactAt) : (TimeSpan?)null;
         await using var scope = scopes.CreateAsyncScope();
-        var oldestDue = await scope.ServiceProvider.GetRequiredService<AriyaDbContext>().QueryFirstAsync(
+        var oldestDue = await scope.ServiceProvider.GetRequiredService<AriyaDatabase>().QueryFirstAsync(
             $"""
              with gone as (delete from worker_heartbeats where at < clock_timestamp() - interval '1 day')
              insert into worker_heartbeats (worker_id, at, relay_state, relay_latency_ms, relay_contact_at)

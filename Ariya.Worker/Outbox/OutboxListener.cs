@@ -1,6 +1,4 @@
-using Ariya.Data;
 using Ariya.Data.Outbox;
-using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
 namespace Ariya.Worker.Outbox;
@@ -10,7 +8,7 @@ namespace Ariya.Worker.Outbox;
 /// costs that second, so nothing depends on this connection.
 /// </summary>
 internal sealed partial class OutboxListener(
-    OutboxDispatcher dispatcher, IServiceScopeFactory scopes, TimeProvider clock, ILogger<OutboxListener> logger) : BackgroundService
+    OutboxDispatcher dispatcher, NpgsqlDataSource source, TimeProvider clock, ILogger<OutboxListener> logger) : BackgroundService
 {
     private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(5);
     // Found out by asking: a connection that a firewall dropped is quiet for ever.
@@ -44,7 +42,7 @@ internal sealed partial class OutboxListener(
 
     private async Task ListenAsync(Action listening, CancellationToken cancellationToken)
     {
-        await using var connection = new NpgsqlConnection(OwnConnectionString());
+        await using var connection = await OwnConnectionAsync(cancellationToken);
         connection.Notification += (_, _) => dispatcher.Wake();
         await connection.OpenAsync(cancellationToken);
         await ExecuteAsync(connection, OutboxWakeUp.Listen, cancellationToken);
@@ -61,11 +59,10 @@ internal sealed partial class OutboxListener(
     }
 
     // Not from the pool: who got it next would listen too.
-    private string OwnConnectionString()
+    private async Task<NpgsqlConnection> OwnConnectionAsync(CancellationToken cancellationToken)
     {
-        using var scope = scopes.CreateScope();
-        var pooled = scope.ServiceProvider.GetRequiredService<AriyaDbContext>().Database.GetConnectionString();
-        return new NpgsqlConnectionStringBuilder(pooled) { Pooling = false }.ConnectionString;
+        await using var pooled = source.CreateConnection();
+        return await pooled.CloneWithAsync(new NpgsqlConnectionStringBuilder(source.ConnectionString) { Pooling = false }.ConnectionString, cancellationToken);
     }
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)

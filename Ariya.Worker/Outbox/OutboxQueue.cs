@@ -23,7 +23,7 @@ internal sealed record OutboxTurn
 /// Claims, renews and settles rows. A claim is a lease: whoever crashes with it loses it when it ends, and whoever comes back after
 /// that settles nothing.
 /// </summary>
-internal sealed class OutboxQueue(AriyaDbContext db, TimeProvider clock)
+internal sealed class OutboxQueue(AriyaDatabase db, TimeProvider clock)
 {
     /// <returns>The rows claimed.</returns>
     public async Task<IReadOnlyList<LeasedMessage>> TakeTurnAsync(OutboxTurn turn, TimeSpan lease, CancellationToken cancellationToken)

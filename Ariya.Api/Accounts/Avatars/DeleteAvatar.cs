@@ -9,7 +9,7 @@ namespace Ariya.Api.Accounts.Avatars;
 internal static class DeleteAvatar
 {
     /// <summary>Removes the caller's picture, if there is one.</summary>
-    public static async Task<NoContent> HandleAsync(Caller caller, ClientInfo client, AriyaDbContext db, CancellationToken cancellationToken)
+    public static async Task<NoContent> HandleAsync(Caller caller, ClientInfo client, AriyaDatabase db, CancellationToken cancellationToken)
     {
         await db.ExecuteAsync(
             $"""

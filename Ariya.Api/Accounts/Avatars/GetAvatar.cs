@@ -7,7 +7,7 @@ namespace Ariya.Api.Accounts.Avatars;
 internal static class GetAvatar
 {
     /// <summary>The caller's picture. With <c>If-None-Match</c> a picture that is known is 304.</summary>
-    public static async Task<IResult> HandleAsync(Caller caller, HttpContext http, AriyaDbContext db, CancellationToken cancellationToken)
+    public static async Task<IResult> HandleAsync(Caller caller, HttpContext http, AriyaDatabase db, CancellationToken cancellationToken)
     {
         var avatar = await db.QueryFirstAsync(
             $"select content_type, picture, hash from avatars where account_id = {caller.Account.Id}",

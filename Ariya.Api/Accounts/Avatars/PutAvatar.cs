@@ -9,7 +9,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace Ariya.Api.Accounts.Avatars;
 
-internal sealed class PutAvatar(AriyaDbContext db, IdempotentWork work)
+internal sealed class PutAvatar(AriyaDatabase db, IdempotentWork work)
 {
     public const int MaxBytes = 1024 * 1024;
 

@@ -55,7 +55,8 @@ internal sealed class InProcessWorker : IAsyncDisposable
             ["APP_URL"] = "https://accounts.example.com",
         });
         builder.Logging.AddProvider(Log);
-        builder.AddNpgsqlDbContext<AriyaDbContext>(AriyaDbContext.ConnectionName, npgsql => npgsql.DisableRetry = true);
+        builder.AddNpgsqlDataSource(AriyaDatabase.ConnectionName);
+        builder.Services.AddScoped<AriyaDatabase>();
         builder.Services.AddSingleton(settings.Clock);
         builder.Services.AddSingleton(settings.Keys);
         builder.Services.AddSingleton<OneTimeTokenKeys>();

@@ -1,12 +1,10 @@
-namespace Aspire.Npgsql.EntityFrameworkCore.PostgreSQL;
+namespace Aspire.Npgsql;
 
 /// <summary>The settings of the Aspire client integration of the same name.</summary>
-public sealed class NpgsqlEntityFrameworkCorePostgreSQLSettings
+public sealed class NpgsqlSettings
 {
     public string? ConnectionString { get; set; }
-    public bool DisableRetry { get; set; }
     public bool DisableHealthChecks { get; set; }
     public bool DisableTracing { get; set; }
     public bool DisableMetrics { get; set; }
-    public int? CommandTimeout { get; set; }
 }
