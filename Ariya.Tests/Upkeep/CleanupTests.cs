@@ -101,7 +101,6 @@ public sealed class CleanupTests(MailPostgres postgres) : OutboxRoom(postgres)
     }
 
     [Fact]
-    [Trait("Promise", "P63")]
     public async Task ABatchThatTakesLongIsFollowedByASmallerOne()
     {
         var (clock, sizes) = (new HandClock(), new List<int>());
