@@ -13,6 +13,7 @@ public sealed class AriyaDatabase(NpgsqlDataSource source) : IAsyncDisposable
     public const string ConnectionName = "ariyadb";
 
     private DatabaseTransaction? _transaction;
+    private bool _isDisposed;
 
     internal bool IsInTransaction => _transaction is not null;
 
@@ -20,6 +21,7 @@ public sealed class AriyaDatabase(NpgsqlDataSource source) : IAsyncDisposable
     /// <exception cref="InvalidOperationException">There is one already.</exception>
     public async Task<DatabaseTransaction> BeginTransactionAsync(CancellationToken cancellationToken)
     {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
         if (_transaction is not null)
         {
             throw new InvalidOperationException("There is a transaction already.");
@@ -37,13 +39,21 @@ public sealed class AriyaDatabase(NpgsqlDataSource source) : IAsyncDisposable
         }
     }
 
-    /// <summary>Undoes a transaction that was not committed.</summary>
-    public ValueTask DisposeAsync() => _transaction?.DisposeAsync() ?? ValueTask.CompletedTask;
+    /// <summary>Undoes a transaction that was not committed. Who comes later would be outside of it, and is refused.</summary>
+    public ValueTask DisposeAsync()
+    {
+        _isDisposed = true;
+        return _transaction?.DisposeAsync() ?? ValueTask.CompletedTask;
+    }
 
     /// <summary>A connection for one call, to be disposed after it.</summary>
-    internal async ValueTask<ConnectionLease> LeaseAsync(CancellationToken cancellationToken) => _transaction is { } transaction
-        ? new ConnectionLease(transaction.Connection, isOwn: false)
-        : new ConnectionLease(await source.OpenConnectionAsync(cancellationToken), isOwn: true);
+    internal async ValueTask<ConnectionLease> LeaseAsync(CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        return _transaction is { } transaction
+            ? new ConnectionLease(transaction.Connection, isOwn: false)
+            : new ConnectionLease(await source.OpenConnectionAsync(cancellationToken), isOwn: true);
+    }
 
     internal void End(DatabaseTransaction transaction)
     {
@@ -66,6 +76,7 @@ public sealed class DatabaseTransaction : IAsyncDisposable
 {
     private readonly AriyaDatabase _database;
     private readonly NpgsqlTransaction _transaction;
+    private bool _isDisposed;
 
     internal DatabaseTransaction(AriyaDatabase database, NpgsqlConnection connection, NpgsqlTransaction transaction) =>
         (_database, Connection, _transaction) = (database, connection, transaction);
@@ -81,8 +92,21 @@ public sealed class DatabaseTransaction : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // Once only: the driver gives the same object to whoever has the connection next.
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        _isDisposed = true;
         _database.End(this);
-        await _transaction.DisposeAsync();
-        await Connection.DisposeAsync();
+        try
+        {
+            await _transaction.DisposeAsync();
+        }
+        finally
+        {
+            await Connection.DisposeAsync();
+        }
     }
 }

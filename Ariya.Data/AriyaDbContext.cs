@@ -13,8 +13,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Ariya.Data;
 
 /// <summary>
-/// The schema, for migrations. What programs ask of it is SQL, beside the endpoint or loop that asks (<see cref="Sql"/>): EF Core took as long to get
-/// ready as everything else of a start, and 26 MB.
+/// The schema, for migrations and nothing else: EF Core takes as long to get ready as everything else of a start. What programs ask of the database is
+/// SQL, beside the endpoint or loop that asks (<see cref="Sql"/>).
 /// </summary>
 public sealed class AriyaDbContext(DbContextOptions<AriyaDbContext> options) : DbContext(options)
 {

@@ -28,6 +28,12 @@ public static class DatabaseConnection
         Default("Options", isPatient
             ? "-c statement_timeout=0 -c lock_timeout=60000"
             : "-c statement_timeout=5000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000");
+        if (isPatient && builder.MaxPoolSize < 2)
+        {
+            // `migrate` holds one for its lock and asks on another.
+            builder.MaxPoolSize = 2;
+        }
+
         // Errors with it hold the values of rows, and errors are logged.
         builder.IncludeErrorDetail = false;
         return builder.ConnectionString;

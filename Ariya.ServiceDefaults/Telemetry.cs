@@ -27,11 +27,12 @@ public static class Telemetry
     public const string MeterName = "Ariya";
 
     // What these print below a level stands in no log. The request log prints query strings, and mailed tokens stand in those; at Critical it stays: start-up
-    // failures use it, and the host makes a request's activity only while it is on. The host's own failures are recorded by ProgramEnd. The others print
-    // paths as they were sent, whole addresses, or the host or origin that was asked for.
+    // failures use it, and the host makes a request's activity only while it is on. The host's own failures are recorded by ProgramEnd. Npgsql prints every
+    // statement, and every error that its caller sees too. The others print paths as they were sent, whole addresses, or the host or origin that was asked for.
     private static readonly (string Category, LogLevel From)[] s_silenced =
     [
         ("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Critical), ("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical),
+        ("Npgsql", LogLevel.Critical),
         ("Microsoft.AspNetCore.Routing.Matching", LogLevel.Warning), ("Microsoft.AspNetCore.StaticFiles", LogLevel.Warning),
         ("Microsoft.AspNetCore.HttpOverrides", LogLevel.Warning), ("Microsoft.AspNetCore.HostFiltering", LogLevel.Warning), ("Microsoft.AspNetCore.Cors", LogLevel.Warning),
     ];

@@ -40,9 +40,7 @@ internal sealed partial class UnhandledExceptions(ILogger<UnhandledExceptions> l
             return true;
         }
 
-        // EF Core wraps a refused connection: "An exception has been raised that is likely due to a transient failure."
-        var cause = exception is InvalidOperationException { InnerException: NpgsqlException or TimeoutException } ? exception.InnerException : exception;
-        var answer = cause switch
+        var answer = exception switch
         {
             BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problem.PayloadTooLarge(),
             BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType } => Problem.UnsupportedMediaType(),

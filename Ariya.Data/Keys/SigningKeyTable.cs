@@ -124,10 +124,17 @@ public static class SigningKeyTable
          """,
         cancellationToken);
 
-    private static Task<int> UpdateAsync(AriyaDatabase db, SigningKey row, CancellationToken cancellationToken) => db.ExecuteAsync(
-        $"""
-         update signing_keys set sealed_private_key = {row.SealedPrivateKey}, seal_salt = {row.SealSalt}, retired_at = {row.RetiredAt}, row_mac = {row.RowMac}
-         where kid = {row.Kid}
-         """,
-        cancellationToken);
+    private static async Task UpdateAsync(AriyaDatabase db, SigningKey row, CancellationToken cancellationToken)
+    {
+        var changed = await db.ExecuteAsync(
+            $"""
+             update signing_keys set sealed_private_key = {row.SealedPrivateKey}, seal_salt = {row.SealSalt}, retired_at = {row.RetiredAt}, row_mac = {row.RowMac}
+             where kid = {row.Kid}
+             """,
+            cancellationToken);
+        if (changed != 1)
+        {
+            throw new InvalidOperationException($"The signing key {row.Kid} has gone meanwhile.");
+        }
+    }
 }

@@ -7,8 +7,8 @@ namespace Ariya.Data.Passwords;
 /// <summary>
 /// Argon2id (RFC 9106) through the system's libargon2: one blocking call into pinned buffers whose lengths are passed
 /// along; the text form is made in managed code, so no foreign length is ever trusted. The 19 MiB of a hash are kept for the next one: asked
-/// of malloc each time they are taken from whichever arena the thread has, and all arenas together held 700 MB after a while. When nothing is hashed
-/// their pages are given back.
+/// of malloc each time they are taken from whichever arena the thread has, and all arenas together held 700 MB after a while. The pages of
+/// those that nobody uses are given back every two seconds.
 /// </summary>
 internal static partial class Argon2
 {
@@ -20,12 +20,13 @@ internal static partial class Argon2
     // MADV_DONTNEED of Linux.
     private const int DontNeed = 4;
 
-    // A hash every second keeps them: to get the pages anew is a tenth of a hash.
-    private static readonly TimeSpan s_rest = TimeSpan.FromSeconds(2);
+    // Not after each hash: to get the pages anew is a tenth of one.
+    private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(2);
 
     // By length; at most as many as there are cores, as many as are hashed at once.
     private static readonly ConcurrentDictionary<nuint, ConcurrentStack<nint>> s_kept = [];
-    private static readonly Timer s_resting = new(_ => GiveBack());
+    private static readonly Timer s_givingBack = new(_ => GiveBack());
+    private static int s_isToGiveBack;
 
     private static readonly Lazy<bool> s_isAvailable = new(SelfTest);
 
@@ -85,7 +86,10 @@ internal static partial class Argon2
         if (kept.Count < Environment.ProcessorCount)
         {
             kept.Push((nint)memory);
-            s_resting.Change(s_rest, Timeout.InfiniteTimeSpan);
+            if (Interlocked.Exchange(ref s_isToGiveBack, 1) == 0)
+            {
+                s_givingBack.Change(s_pause, Timeout.InfiniteTimeSpan);
+            }
         }
         else
         {
@@ -93,9 +97,10 @@ internal static partial class Argon2
         }
     }
 
-    // The blocks stay; what they hold is nothing, and comes back as nothing when it is used again. Not freed: malloc keeps what it has had back once.
+    // The blocks stay; what they hold is nothing, and comes back as nothing when it is used again; those in use are not among them. Not freed: malloc keeps what it has had back once.
     private static unsafe void GiveBack()
     {
+        Volatile.Write(ref s_isToGiveBack, 0);
         foreach (var (length, kept) in s_kept)
         {
             var blocks = new nint[Environment.ProcessorCount];

@@ -111,7 +111,7 @@ public sealed class ApiProcessTests(ServerRoom server)
         await using var api = ApiProcess.Start(new NpgsqlConnectionStringBuilder(room.Connection) { IncludeErrorDetail = true }.ConnectionString, server.Redis.ConnectionString,
             ("Logging__LogLevel__Default", "Trace"), ("Logging__LogLevel__Microsoft", "Trace"), ("Logging__LogLevel__Microsoft.AspNetCore.Hosting.Diagnostics", "Trace"),
             ("Logging__LogLevel__Microsoft.AspNetCore.Routing.Matching", "Trace"), ("Logging__LogLevel__Ariya.Api.Sessions.BearerAuthentication", "Trace"),
-            ("Logging__LogLevel__Microsoft.EntityFrameworkCore", "Trace"), ("Logging__LogLevel__Microsoft.EntityFrameworkCore.Database.Connection", "Trace"),
+            ("Logging__LogLevel__Npgsql", "Trace"),
             ("Logging__Console__LogLevel__Default", "Trace"), ("Logging__Console__FormatterOptions__IncludeScopes", "true"),
             ("Logging__Files__LogLevel__Default", "Trace"), ("Logging__OpenTelemetry__LogLevel__Default", "Trace"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.Endpoint), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "10000"),

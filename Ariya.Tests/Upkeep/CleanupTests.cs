@@ -116,6 +116,22 @@ public sealed class CleanupTests(MailPostgres postgres) : OutboxRoom(postgres)
         Assert.Equal([1000, 2000, 4000, 6000, 6000, 6000, 3000, 1500, 750], sizes);
     }
 
+    [Fact]
+    public async Task ABatchThatTheDatabaseCutsShortIsTriedAgainSmaller()
+    {
+        var sizes = new List<int>();
+        // What takes longer than a statement may: more than 300 rows.
+        var step = new CleanupStep("rows", (_, limit) =>
+        {
+            sizes.Add(limit);
+            return $"select least({limit}, 200)::bigint, now() from pg_sleep(case when {limit} > 300 then 60 else 0 end)";
+        });
+        var connection = new Npgsql.NpgsqlConnectionStringBuilder(Connection) { Options = "-c statement_timeout=200" }.ConnectionString;
+        Assert.Equal(200, await Worker(settings => settings.Connection = connection).UseAsync<Data.AriyaDatabase, long>(db =>
+            new CleanupRun(db, TimeProvider.System, Options.Create(new CleanupOptions())).RunAsync([step], _ => Task.CompletedTask, CancellationToken.None)));
+        Assert.Equal([1000, 500, 250], sizes);
+    }
+
     private Task<long> CleanAsync(int batch = 2000) => Worker().UseAsync<Data.AriyaDatabase, long>(db =>
         new CleanupRun(db, TimeProvider.System, Options.Create(new CleanupOptions { BatchSize = batch }))
             .RunAsync(CleanupSteps.All(s_kept), _ => Task.CompletedTask, CancellationToken.None));

@@ -1,5 +1,6 @@
 using Ariya.Data;
 using Microsoft.Extensions.Options;
+using Npgsql;
 
 namespace Ariya.Worker.Cleanup;
 
@@ -31,12 +32,21 @@ internal sealed class CleanupRun(AriyaDatabase db, TimeProvider clock, IOptions<
             while (!isDone)
             {
                 var started = clock.GetTimestamp();
-                var (count, last) = await db.QueryFirstAsync(
-                    step.Batch(from, size), row => (row.GetInt64(0), row.IsDBNull(1) ? null : row.GetFieldValue<DateTimeOffset?>(1)), cancellationToken);
-                isDone = count < size;
-                from = last ?? from;
-                removed += count;
-                size = NextSize(size, clock.GetElapsedTime(started));
+                try
+                {
+                    var (count, last) = await db.QueryFirstAsync(
+                        step.Batch(from, size), row => (row.GetInt64(0), row.IsDBNull(1) ? null : row.GetFieldValue<DateTimeOffset?>(1)), cancellationToken);
+                    isDone = count < size;
+                    from = last ?? from;
+                    removed += count;
+                    size = NextSize(size, clock.GetElapsedTime(started));
+                }
+                catch (PostgresException tooLong) when (tooLong.SqlState == PostgresErrorCodes.QueryCanceled && size > LeastBatch)
+                {
+                    // It was undone, and the run would end here every night.
+                    size = Math.Max(LeastBatch, size / 2);
+                }
+
                 await told(new CleanupProgress(step.Name, removed, isDone));
             }
 

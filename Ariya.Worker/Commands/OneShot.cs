@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using Ariya.Data;
 using Ariya.ServiceDefaults.Settings;
-using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
 namespace Ariya.Worker.Commands;
@@ -38,7 +37,7 @@ internal static class OneShot
             return Failed;
         }
         catch (Exception exception) when (exception is NpgsqlException or InvalidOperationException or PlatformNotSupportedException
-            or TimeoutException or DbUpdateException or SocketException)
+            or TimeoutException or SocketException)
         {
             await Console.Error.WriteLineAsync($"{command} failed: {Reason(exception)}");
             return Failed;

@@ -23,7 +23,7 @@ internal sealed class WorkerSettings
     public static SecretKeys LaterSecrets { get; } =
         new(["another secret of the tests, 32 characters and more", "a secret of the tests, 32 characters and more"]);
 
-    public required string Connection { get; init; }
+    public required string Connection { get; set; }
     public required int RelayPort { get; init; }
     public SecretKeys Keys { get; set; } = Secrets;
     public int BatchSize { get; set; } = 100;
