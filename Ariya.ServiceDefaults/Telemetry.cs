@@ -27,15 +27,17 @@ public static class Telemetry
     public const string MeterName = "Ariya";
 
     // What these print below a level stands in no log. The request log prints query strings, and mailed tokens stand in those; at Critical it stays: start-up
-    // failures use it, and the host makes a request's activity only while it is on. The host's own failures are recorded by ProgramEnd. Npgsql prints every
-    // statement, and every error that its caller sees too. The others print paths as they were sent, whole addresses, or the host or origin that was asked for.
+    // failures use it, and the host makes a request's activity only while it is on. The host's own failures are recorded by ProgramEnd. The others print
+    // paths as they were sent, whole addresses, or the host or origin that was asked for.
     private static readonly (string Category, LogLevel From)[] s_silenced =
     [
         ("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Critical), ("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical),
-        ("Npgsql", LogLevel.Critical),
         ("Microsoft.AspNetCore.Routing.Matching", LogLevel.Warning), ("Microsoft.AspNetCore.StaticFiles", LogLevel.Warning),
         ("Microsoft.AspNetCore.HttpOverrides", LogLevel.Warning), ("Microsoft.AspNetCore.HostFiltering", LogLevel.Warning), ("Microsoft.AspNetCore.Cors", LogLevel.Warning),
     ];
+
+    // Prints every statement, without its values, and every error that its caller sees too: for whoever asks for it by name.
+    private const string Driver = "Npgsql";
 
     private const int ExportTimeoutMilliseconds = 1000;
     private const int ShutdownTimeoutMilliseconds = 2000;
@@ -193,6 +195,7 @@ public static class Telemetry
             }
         }
 
+        var isDriverWanted = rules.Any(rule => rule.CategoryName?.StartsWith(Driver, StringComparison.OrdinalIgnoreCase) == true);
         // A rule that names a provider beats one that does not, so each provider with rules needs its own.
         string?[] providers = [null, .. rules.Select(rule => rule.ProviderName).OfType<string>().Distinct()];
         foreach (var provider in providers)
@@ -200,6 +203,11 @@ public static class Telemetry
             foreach (var (category, from) in s_silenced)
             {
                 rules.Add(new LoggerFilterRule(provider, category, from, null));
+            }
+
+            if (!isDriverWanted)
+            {
+                rules.Add(new LoggerFilterRule(provider, Driver, LogLevel.None, null));
             }
         }
     }
