@@ -189,25 +189,21 @@ public static class Telemetry
         {
             if (rules[i].CategoryName is { } category
                 && (category.StartsWith("Microsoft.AspNetCore.Hosting.D", StringComparison.OrdinalIgnoreCase)
-                    || Array.Exists(s_silenced, silenced => category.StartsWith(silenced.Category, StringComparison.OrdinalIgnoreCase))))
+                    || Array.Exists(s_silenced, one => category.StartsWith(one.Category, StringComparison.OrdinalIgnoreCase))))
             {
                 rules.RemoveAt(i);
             }
         }
 
         var isDriverWanted = rules.Any(rule => rule.CategoryName?.StartsWith(Driver, StringComparison.OrdinalIgnoreCase) == true);
+        (string Category, LogLevel From)[] silenced = isDriverWanted ? s_silenced : [.. s_silenced, (Driver, LogLevel.None)];
         // A rule that names a provider beats one that does not, so each provider with rules needs its own.
         string?[] providers = [null, .. rules.Select(rule => rule.ProviderName).OfType<string>().Distinct()];
         foreach (var provider in providers)
         {
-            foreach (var (category, from) in s_silenced)
+            foreach (var (category, from) in silenced)
             {
                 rules.Add(new LoggerFilterRule(provider, category, from, null));
-            }
-
-            if (!isDriverWanted)
-            {
-                rules.Add(new LoggerFilterRule(provider, Driver, LogLevel.None, null));
             }
         }
     }

@@ -82,22 +82,27 @@ internal static partial class Argon2
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static unsafe void Free(byte* memory, nuint length)
     {
-        var kept = s_kept.GetOrAdd(length, _ => []);
-        if (kept.Count < Environment.ProcessorCount)
+        Keep(s_kept.GetOrAdd(length, _ => []), (nint)memory);
+        if (Interlocked.Exchange(ref s_isToGiveBack, 1) == 0)
         {
-            kept.Push((nint)memory);
-            if (Interlocked.Exchange(ref s_isToGiveBack, 1) == 0)
-            {
-                s_givingBack.Change(s_pause, Timeout.InfiniteTimeSpan);
-            }
-        }
-        else
-        {
-            NativeMemory.AlignedFree(memory);
+            s_givingBack.Change(s_pause, Timeout.InfiniteTimeSpan);
         }
     }
 
-    // The blocks stay; what they hold is nothing, and comes back as nothing when it is used again; those in use are not among them. Not freed: malloc keeps what it has had back once.
+    private static unsafe void Keep(ConcurrentStack<nint> kept, nint memory)
+    {
+        if (kept.Count < Environment.ProcessorCount)
+        {
+            kept.Push(memory);
+        }
+        else
+        {
+            NativeMemory.AlignedFree((void*)memory);
+        }
+    }
+
+    // The blocks stay; what they hold is nothing, and comes back as nothing when it is used again; those in use are not among them. Not freed: malloc keeps
+    // what it has had back once.
     private static unsafe void GiveBack()
     {
         Volatile.Write(ref s_isToGiveBack, 0);
@@ -109,11 +114,8 @@ internal static partial class Argon2
             {
                 // Whole pages only: the system would take what else stands in the last. It is advice: not taken, it costs memory and nothing else.
                 _ = madvise((void*)block, length - (length % (nuint)Environment.SystemPageSize), DontNeed);
-            }
-
-            if (count > 0)
-            {
-                kept.PushRange(blocks, 0, count);
+                // Hashes that came meanwhile may have filled the places.
+                Keep(kept, block);
             }
         }
     }

@@ -113,8 +113,26 @@ public sealed class TelemetryTests
         Assert.DoesNotContain(lines.Lines, line => line.Contains(Planted, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(null, false)]
+    [InlineData("Logging:LogLevel:Npgsql", true)]
+    [InlineData("Logging:Capturing:LogLevel:Npgsql.Command", true)]
+    public async Task StatementsAreLoggedForWhoeverAsksForThemByName(string? asked, bool isLogged)
+    {
+        var lines = new CapturingLoggerProvider();
+        await using var host = await StartAsync("", configure: builder =>
+        {
+            builder.Logging.AddProvider(lines);
+            // As an operator turns up one place where lines go: such a rule beats those that name no place.
+            builder.Configuration["Logging:Capturing:LogLevel:Default"] = "Trace";
+            builder.Configuration[asked ?? "Logging:LogLevel:Default"] = "Trace";
+        }, use: app => app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Npgsql.Command").LogInformation("select 1"));
+
+        Assert.Equal(isLogged, lines.Lines.Contains("Npgsql.Command: select 1"));
+    }
+
     private static Task<WebHost> StartAsync(
-        string endpoint, string? exportTimeout = "10000", Action<WebApplicationBuilder>? configure = null)
+        string endpoint, string? exportTimeout = "10000", Action<WebApplicationBuilder>? configure = null, Action<WebApplication>? use = null)
     {
         return WebHost.StartAsync(
             builder =>
@@ -149,6 +167,7 @@ public sealed class TelemetryTests
                     loggers.CreateLogger("things").LogInformation("Things were asked for in a trace.");
                 });
                 app.MapGet("/broken/{id:int}", (int id) => { throw new InvalidOperationException($"{id}"); });
+                use?.Invoke(app);
             });
     }
 

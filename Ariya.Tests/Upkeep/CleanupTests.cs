@@ -1,4 +1,5 @@
 using Ariya.Data.Outbox;
+using Ariya.Tests.Keys;
 using Ariya.Tests.Mail.Outbox;
 using Ariya.Worker.Cleanup;
 using Microsoft.Extensions.Options;
@@ -103,12 +104,12 @@ public sealed class CleanupTests(MailPostgres postgres) : OutboxRoom(postgres)
     [Fact]
     public async Task ABatchThatTakesLongIsFollowedByASmallerOne()
     {
-        var (clock, sizes) = (new HandClock(), new List<int>());
+        var (clock, sizes) = (new TestClock(DateTimeOffset.UnixEpoch), new List<int>());
         // Five fast batches, three on a disk that has become slow, and the last.
         var step = new CleanupStep("rows", (_, limit) =>
         {
             sizes.Add(limit);
-            clock.Now += TimeSpan.FromMilliseconds(sizes.Count > 5 ? 300 : 5).Ticks;
+            clock.Advance(TimeSpan.FromMilliseconds(sizes.Count > 5 ? 300 : 5));
             return $"select {(sizes.Count == 9 ? 0 : limit)}::bigint, now()";
         });
         await Worker().UseAsync<Data.AriyaDatabase, long>(db =>
@@ -208,14 +209,5 @@ public sealed class CleanupTests(MailPostgres postgres) : OutboxRoom(postgres)
             insert into outbox_attempts (id, message_id, attempt, stage, reply, duration_ms)
             select gen_random_uuid(), id, 1, 'rcpt', '250 ok', 1 from outbox_messages
             """);
-    }
-
-    private sealed class HandClock : TimeProvider
-    {
-        public long Now { get; set; }
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => Now;
     }
 }
