@@ -56,6 +56,16 @@ internal sealed class Bench(Servers servers, Programs programs, Effort effort, R
         BeforeAsync = beforeAsync ?? (() => Task.CompletedTask),
     };
 
+    /// <summary>A limit against itself.</summary>
+    public Comparison Control(string name, Side side, string unit = "requests", Func<Task>? beforeAsync = null, bool isLong = false) => new($"A/A: {name}", side, side with { Name = "the same" })
+    {
+        IsControl = true,
+        Unit = unit,
+        Rounds = isLong ? effort.LongRounds : effort.Rounds,
+        Length = isLong ? effort.LongLength : effort.Length,
+        BeforeAsync = beforeAsync ?? (() => Task.CompletedTask),
+    };
+
     /// <summary>A side whose slices are checked in the database: as many rows more as were done.</summary>
     /// <param name="database">Where.</param>
     /// <param name="count">How many rows, or what else grows by one each time.</param>

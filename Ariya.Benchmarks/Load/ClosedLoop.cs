@@ -20,8 +20,8 @@ internal sealed class ClosedLoop : IDisposable
     /// <param name="length">No request is begun after it.</param>
     /// <param name="next">The bytes of the next request of a connection.</param>
     /// <param name="check">Sees every answer; a failure of it ends the run.</param>
-    /// <returns>Answers a second.</returns>
-    public async Task<double> RunAsync(TimeSpan length, Func<int, ReadOnlyMemory<byte>> next, Action<int, HttpReply> check)
+    /// <returns>Answers a second, and how many there were.</returns>
+    public async Task<(double Rate, long Done)> RunAsync(TimeSpan length, Func<int, ReadOnlyMemory<byte>> next, Action<int, HttpReply> check)
     {
         if (Stopwatch.GetElapsedTime(_usedAt) > s_idle)
         {
@@ -41,7 +41,7 @@ internal sealed class ClosedLoop : IDisposable
             return count;
         })));
         _usedAt = Stopwatch.GetTimestamp();
-        return counts.Sum() / Stopwatch.GetElapsedTime(started, _usedAt).TotalSeconds;
+        return (counts.Sum() / Stopwatch.GetElapsedTime(started, _usedAt).TotalSeconds, counts.Sum());
     }
 
     /// <summary>For <see cref="RunAsync"/>.</summary>

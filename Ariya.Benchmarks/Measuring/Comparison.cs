@@ -47,7 +47,8 @@ internal sealed record Finding(
     /// <summary>Whether more were dropped than are left.</summary>
     public bool IsShort => Dropped > Rounds;
 
-    public bool IsControl => Name.StartsWith("A/A", StringComparison.Ordinal);
+    /// <summary>Whether both sides are one, and a run that finds them apart is void.</summary>
+    public bool IsControl { get; init; }
 
     /// <summary>Of a control: whether a side is as fast as itself.</summary>
     public bool Holds => Ratio.Low <= 1 + Indifference && Ratio.High >= 1 - Indifference && Ratio.HalfWidth <= MostHalfWidth;
@@ -82,6 +83,8 @@ internal sealed class Comparison(string name, Side first, Side second)
 
     public double? Target { get; init; }
 
+    public bool IsControl { get; init; }
+
     public string Unit { get; init; } = "requests";
 
     public int Rounds { get; init; } = 10;
@@ -99,7 +102,7 @@ internal sealed class Comparison(string name, Side first, Side second)
         await WarmUpAsync(second);
         await TakeAsync();
         // A control that is too wide makes the whole run void: it is given a third take.
-        for (var again = Found().IsControl ? 2 : 1; again > 0 && Found().Verdict == Verdict.Inconclusive; again--)
+        for (var again = IsControl ? 2 : 1; again > 0 && Found().Verdict == Verdict.Inconclusive; again--)
         {
             await TakeAsync();
         }
@@ -162,10 +165,10 @@ internal sealed class Comparison(string name, Side first, Side second)
     }
 
     private Finding Found() => _rounds.Count == 0
-        ? new Finding(name, first.Name, second.Name, Target, new Estimate(double.NaN, double.NaN, double.NaN), 0, _dropped, double.NaN, double.NaN, Unit)
+        ? new Finding(name, first.Name, second.Name, Target, new Estimate(double.NaN, double.NaN, double.NaN), 0, _dropped, double.NaN, double.NaN, Unit) { IsControl = IsControl }
         : new Finding(
             name, first.Name, second.Name, Target, Statistics.MedianOf([.. _rounds.Select(round => round.First / round.Second)]), _rounds.Count, _dropped,
-            Statistics.Median(_rounds.Select(round => round.First)), Statistics.Median(_rounds.Select(round => round.Second)), Unit);
+            Statistics.Median(_rounds.Select(round => round.First)), Statistics.Median(_rounds.Select(round => round.Second)), Unit) { IsControl = IsControl };
 
     // As of the same work done twice.
     private static double HarmonicMean(double a, double b) => 2 / ((1 / a) + (1 / b));

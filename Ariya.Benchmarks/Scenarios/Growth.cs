@@ -4,6 +4,7 @@ using Ariya.Benchmarks.Ground;
 using Ariya.Benchmarks.Load;
 using Ariya.Benchmarks.Measuring;
 using Ariya.Chaos;
+using Ariya.Data.Outbox;
 using Ariya.Data.Passwords;
 
 namespace Ariya.Benchmarks.Scenarios;
@@ -84,13 +85,13 @@ internal static class Growth
 
         public Side Side(string work) => work switch
         {
-            "List of sessions" => new Side(Name(), length => AskAsync(length, 200, connection => _lists[_draws[connection].Next(_lists.Length)])),
+            "List of sessions" => new Side(Name(), async length => (await AskAsync(length, 200, connection => _lists[_draws[connection].Next(_lists.Length)])).Rate),
             "Refresh" => Refresh.Exchange(_loop, _database, _sessions) with { Name = Name() },
             "Registration" => new Side(Name(), Bench.Checked(_database, "select count(*) from registrations", length => Registration.PostAsync(_loop, length))),
-            "Sign-in" => new Side(Name(), length => AskAsync(length, 200, connection => HttpConnection.Request("POST", "/api/v1/auth/login",
-                string.Create(CultureInfo.InvariantCulture, $$"""{"email":"{{Somebody(connection)}}@example.com","password":"{{Bench.Password}}"}""")))),
-            "Forgotten password" => new Side(Name(), length => AskAsync(length, 202, connection => HttpConnection.Request("POST", "/api/v1/auth/forgot-password",
-                string.Create(CultureInfo.InvariantCulture, $$"""{"email":"{{Somebody(connection)}}@example.com"}""")))),
+            "Sign-in" => new Side(Name(), Bench.Checked(_database, "select count(*) from sessions", length => AskAsync(length, 200, connection => HttpConnection.Request("POST", "/api/v1/auth/login",
+                string.Create(CultureInfo.InvariantCulture, $$"""{"email":"{{Somebody(connection)}}@example.com","password":"{{Bench.Password}}"}"""))))),
+            "Forgotten password" => new Side(Name(), Bench.Checked(_database, $"select count(*) from outbox_messages where kind = '{MailKinds.PasswordReset}'", length => AskAsync(length, 202, connection => HttpConnection.Request("POST", "/api/v1/auth/forgot-password",
+                string.Create(CultureInfo.InvariantCulture, $$"""{"email":"{{Somebody(connection)}}@example.com"}"""))))),
             _ => throw new ArgumentOutOfRangeException(nameof(work), work, "No such work."),
         };
 
@@ -105,7 +106,7 @@ internal static class Growth
 
         private int Somebody(int connection) => 1 + _draws[connection].Next(_accounts);
 
-        private Task<double> AskAsync(TimeSpan length, int expected, Func<int, byte[]> request) =>
+        private Task<(double Rate, long Done)> AskAsync(TimeSpan length, int expected, Func<int, byte[]> request) =>
             _loop.RunAsync(length, connection => request(connection), (_, reply) => ClosedLoop.Expect(expected, reply));
 
         private static string CheapHash()

@@ -12,7 +12,7 @@ public sealed class QuietRelayTests
     {
         using var relay = WebHost.StartSilentServer();
         var settings = new SmtpSettings("127.0.0.1", WebHost.PortOf(relay), SmtpSecurity.None, null, null, "no-reply@example.com", "Ariya");
-        var clock = new HandClock();
+        var clock = new TestClock(DateTimeOffset.UnixEpoch);
         await using var transport = new SmtpTransport(settings, clock);
 
         var greeting = GreetAsync(relay);
@@ -32,16 +32,5 @@ public sealed class QuietRelayTests
         await new StreamReader(client.GetStream()).ReadLineAsync();
         await writer.WriteLineAsync("250 relay");
         return client;
-    }
-
-    private sealed class HandClock : TimeProvider
-    {
-        private long _ticks = TimeSpan.TicksPerHour;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => _ticks;
-
-        public void Advance(TimeSpan time) => _ticks += time.Ticks;
     }
 }

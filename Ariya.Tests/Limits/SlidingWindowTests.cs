@@ -2,7 +2,6 @@ using Ariya.Api.Limits;
 using Ariya.Api.Redis;
 using Ariya.Tests.Degraded;
 using Ariya.Tests.Distributed;
-using Ariya.Tests.Keys;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;

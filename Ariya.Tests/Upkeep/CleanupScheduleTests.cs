@@ -6,7 +6,7 @@ namespace Ariya.Tests.Upkeep;
 /// <summary>The clean-up comes at its hour, once, and a missed hour is made up. The time of day is the test's.</summary>
 public sealed class CleanupScheduleTests(MailPostgres postgres) : OutboxRoom(postgres)
 {
-    private readonly SetClock _clock = new() { Now = new DateTimeOffset(2026, 3, 4, 1, 59, 0, TimeSpan.Zero) };
+    private readonly TestClock _clock = new(new DateTimeOffset(2026, 3, 4, 1, 59, 0, TimeSpan.Zero));
 
     [Fact]
     public async Task ItRunsAtItsHourAndNotBefore()
@@ -14,13 +14,13 @@ public sealed class CleanupScheduleTests(MailPostgres postgres) : OutboxRoom(pos
         await AddExpiredTokenAsync();
         Assert.Equal(TimeSpan.FromMinutes(1), await FollowAsync());
         Assert.Equal(1, await TokensAsync());
-        _clock.Now = _clock.Now.AddMinutes(1);
+        _clock.Advance(TimeSpan.FromMinutes(1));
         await FollowAsync();
         Assert.Equal(0, await TokensAsync());
         Assert.Equal(1, await ScalarAsync<long>("select removed from scheduled_runs where name = 'cleanup'"));
 
         await AddExpiredTokenAsync();
-        _clock.Now = _clock.Now.AddHours(23);
+        _clock.Advance(TimeSpan.FromHours(23));
         Assert.Equal(TimeSpan.FromMinutes(1), await FollowAsync());
         Assert.Equal(1, await TokensAsync());
     }
@@ -30,7 +30,7 @@ public sealed class CleanupScheduleTests(MailPostgres postgres) : OutboxRoom(pos
     {
         await FollowAsync();
         await AddExpiredTokenAsync();
-        _clock.Now = _clock.Now.AddDays(3).AddHours(5);
+        _clock.Advance(new TimeSpan(3, 5, 0, 0));
         Assert.Equal(TimeSpan.Zero, await FollowAsync());
         Assert.Equal(0, await TokensAsync());
         await AddExpiredTokenAsync();
@@ -50,7 +50,7 @@ public sealed class CleanupScheduleTests(MailPostgres postgres) : OutboxRoom(pos
         // Once, and the hour of the schedule is still to come.
         Assert.Equal(TimeSpan.FromMinutes(1), await FollowAsync());
         await AddExpiredTokenAsync();
-        _clock.Now = _clock.Now.AddMinutes(1);
+        _clock.Advance(TimeSpan.FromMinutes(1));
         await FollowAsync();
         Assert.Equal(0, await TokensAsync());
     }
@@ -60,7 +60,7 @@ public sealed class CleanupScheduleTests(MailPostgres postgres) : OutboxRoom(pos
     public async Task OfSeveralWorkersOneRuns()
     {
         await FollowAsync();
-        _clock.Now = _clock.Now.AddMinutes(1);
+        _clock.Advance(TimeSpan.FromMinutes(1));
         var workers = Enumerable.Range(0, 5).Select(_ => AWorker()).ToList();
         await Task.WhenAll(workers.Select(FollowAsync));
         Assert.Equal(1, workers.Sum(worker => worker.Log.Count("Clean-up done")));
@@ -71,7 +71,7 @@ public sealed class CleanupScheduleTests(MailPostgres postgres) : OutboxRoom(pos
     {
         await FollowAsync();
         await AddExpiredTokenAsync();
-        _clock.Now = _clock.Now.AddMinutes(1);
+        _clock.Advance(TimeSpan.FromMinutes(1));
         await SqlAsync("update scheduled_runs set lease_until = clock_timestamp() + interval '1 minute'");
         await FollowAsync();
         Assert.Equal(1, await TokensAsync());
@@ -84,9 +84,9 @@ public sealed class CleanupScheduleTests(MailPostgres postgres) : OutboxRoom(pos
     public async Task TheHourIsOneOfTheZone()
     {
         var worker = AWorker("Europe/Berlin");
-        _clock.Now = new DateTimeOffset(2026, 7, 1, 23, 58, 30, TimeSpan.Zero);
+        _clock.Advance(new DateTimeOffset(2026, 7, 1, 23, 58, 30, TimeSpan.Zero) - _clock.GetUtcNow());
         await FollowAsync(worker);
-        _clock.Now = new DateTimeOffset(2026, 7, 1, 23, 59, 30, TimeSpan.Zero);
+        _clock.Advance(TimeSpan.FromMinutes(1));
         // Two in the morning in Berlin, in summer.
         Assert.Equal(TimeSpan.FromSeconds(30), await FollowAsync(worker));
     }
@@ -115,11 +115,4 @@ public sealed class CleanupScheduleTests(MailPostgres postgres) : OutboxRoom(pos
         """);
 
     private Task<long> TokensAsync() => ScalarAsync<long>("select count(*) from one_time_tokens");
-
-    private sealed class SetClock : TimeProvider
-    {
-        public DateTimeOffset Now { get; set; }
-
-        public override DateTimeOffset GetUtcNow() => Now;
-    }
 }

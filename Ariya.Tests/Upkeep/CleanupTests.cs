@@ -1,5 +1,4 @@
 using Ariya.Data.Outbox;
-using Ariya.Tests.Keys;
 using Ariya.Tests.Mail.Outbox;
 using Ariya.Worker.Cleanup;
 using Microsoft.Extensions.Options;

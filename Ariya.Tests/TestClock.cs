@@ -1,4 +1,4 @@
-namespace Ariya.Tests.Keys;
+namespace Ariya.Tests;
 
 /// <summary>A clock that goes when it is told to.</summary>
 internal sealed class TestClock(DateTimeOffset now) : TimeProvider
