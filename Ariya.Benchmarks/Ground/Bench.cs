@@ -18,7 +18,7 @@ internal sealed record Effort(string Name, int Rounds, TimeSpan Length, int Long
     /// <summary>Under 25 minutes on two cores.</summary>
     public static Effort Quick { get; } = new("quick", 10, TimeSpan.FromSeconds(0.4), 7, TimeSpan.FromSeconds(1), 100_000, 200_000, 6, 6);
 
-    /// <summary>About an hour and a half.</summary>
+    /// <summary>About two hours.</summary>
     public static Effort Full { get; } = new("full", 20, TimeSpan.FromSeconds(0.5), 14, TimeSpan.FromSeconds(1), 100_000, 1_000_000, 6, 10);
 
     /// <summary>Whether the machinery works; its figures say nothing.</summary>
@@ -47,9 +47,10 @@ internal sealed class Bench(Servers servers, Programs programs, Effort effort, R
     }
 
     /// <summary>With this effort's rounds and one of its lengths.</summary>
-    public Comparison Compare(string name, Side first, Side second, double? target, string unit = "requests", Func<Task>? beforeAsync = null, bool isLong = false) => new(name, first, second)
+    public Comparison Compare(string name, Side first, Side second, double? target, string unit = "requests", Func<Task>? beforeAsync = null, bool isLong = false, bool isControl = false) => new(name, first, second)
     {
         Target = target,
+        IsControl = isControl,
         Unit = unit,
         Rounds = isLong ? effort.LongRounds : effort.Rounds,
         Length = isLong ? effort.LongLength : effort.Length,
@@ -57,14 +58,8 @@ internal sealed class Bench(Servers servers, Programs programs, Effort effort, R
     };
 
     /// <summary>A limit against itself.</summary>
-    public Comparison Control(string name, Side side, string unit = "requests", Func<Task>? beforeAsync = null, bool isLong = false) => new($"A/A: {name}", side, side with { Name = "the same" })
-    {
-        IsControl = true,
-        Unit = unit,
-        Rounds = isLong ? effort.LongRounds : effort.Rounds,
-        Length = isLong ? effort.LongLength : effort.Length,
-        BeforeAsync = beforeAsync ?? (() => Task.CompletedTask),
-    };
+    public Comparison Control(string name, Side side, string unit = "requests", Func<Task>? beforeAsync = null, bool isLong = false) =>
+        Compare($"A/A: {name}", side, side with { Name = "the same" }, target: null, unit, beforeAsync, isLong, isControl: true);
 
     /// <summary>A side whose slices are checked in the database: as many rows more as were done.</summary>
     /// <param name="database">Where.</param>

@@ -164,11 +164,14 @@ internal sealed class Comparison(string name, Side first, Side second)
         return isReversed ? (ofInner, ofOuter) : (ofOuter, ofInner);
     }
 
-    private Finding Found() => _rounds.Count == 0
-        ? new Finding(name, first.Name, second.Name, Target, new Estimate(double.NaN, double.NaN, double.NaN), 0, _dropped, double.NaN, double.NaN, Unit) { IsControl = IsControl }
-        : new Finding(
-            name, first.Name, second.Name, Target, Statistics.MedianOf([.. _rounds.Select(round => round.First / round.Second)]), _rounds.Count, _dropped,
-            Statistics.Median(_rounds.Select(round => round.First)), Statistics.Median(_rounds.Select(round => round.Second)), Unit) { IsControl = IsControl };
+    private Finding Found()
+    {
+        var (ratio, firstRate, secondRate) = _rounds.Count == 0
+            ? (new Estimate(double.NaN, double.NaN, double.NaN), double.NaN, double.NaN)
+            : (Statistics.MedianOf([.. _rounds.Select(round => round.First / round.Second)]),
+                Statistics.Median(_rounds.Select(round => round.First)), Statistics.Median(_rounds.Select(round => round.Second)));
+        return new Finding(name, first.Name, second.Name, Target, ratio, _rounds.Count, _dropped, firstRate, secondRate, Unit) { IsControl = IsControl };
+    }
 
     // As of the same work done twice.
     private static double HarmonicMean(double a, double b) => 2 / ((1 / a) + (1 / b));

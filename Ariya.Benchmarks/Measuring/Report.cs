@@ -88,7 +88,7 @@ internal sealed class Report(string folder)
         text.AppendLine();
         _notRun.ForEach(line => text.Append("- Not run: ").AppendLine(line));
         _plots.ForEach(name => text.AppendLine().Append("![](").Append(name).AppendLine(")"));
-        text.AppendLine().AppendLine(IsVoid ? "VOID: a control is not 1.00, or wider than 0.08 to a side, or more rounds of a line were dropped than are left. The machine was too restless."
+        text.AppendLine().AppendLine(IsVoid ? "VOID: a control is not 1.00, or wider than 0.16 from end to end, or more rounds of a line were dropped than are left. The machine was too restless."
             : _findings.Any(finding => finding.IsControl) ? "The controls hold: a side against itself is 1.00." : "No control was among these.");
         Directory.CreateDirectory(folder);
         var path = Path.Combine(folder, "report.md");
