@@ -47,10 +47,9 @@ internal sealed class Bench(Servers servers, Programs programs, Effort effort, R
     }
 
     /// <summary>With this effort's rounds and one of its lengths.</summary>
-    public Comparison Compare(string name, Side first, Side second, double? target, string unit = "requests", Func<Task>? beforeAsync = null, bool isLong = false, bool isControl = false) => new(name, first, second)
+    public Comparison Compare(string name, Side first, Side second, double? target, string unit = "requests", Func<Task>? beforeAsync = null, bool isLong = false) => new(name, first, second)
     {
         Target = target,
-        IsControl = isControl,
         Unit = unit,
         Rounds = isLong ? effort.LongRounds : effort.Rounds,
         Length = isLong ? effort.LongLength : effort.Length,
@@ -59,7 +58,7 @@ internal sealed class Bench(Servers servers, Programs programs, Effort effort, R
 
     /// <summary>A limit against itself.</summary>
     public Comparison Control(string name, Side side, string unit = "requests", Func<Task>? beforeAsync = null, bool isLong = false) =>
-        Compare($"A/A: {name}", side, side with { Name = "the same" }, target: null, unit, beforeAsync, isLong, isControl: true);
+        Compare($"A/A: {name}", side, side with { Name = "the same" }, target: null, unit, beforeAsync, isLong);
 
     /// <summary>A side whose slices are checked in the database: as many rows more as were done.</summary>
     /// <param name="database">Where.</param>

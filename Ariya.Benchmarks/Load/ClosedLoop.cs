@@ -41,7 +41,8 @@ internal sealed class ClosedLoop : IDisposable
             return count;
         })));
         _usedAt = Stopwatch.GetTimestamp();
-        return (counts.Sum() / Stopwatch.GetElapsedTime(started, _usedAt).TotalSeconds, counts.Sum());
+        var done = counts.Sum();
+        return (done / Stopwatch.GetElapsedTime(started, _usedAt).TotalSeconds, done);
     }
 
     /// <summary>For <see cref="RunAsync"/>.</summary>

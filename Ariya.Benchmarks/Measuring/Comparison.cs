@@ -40,7 +40,7 @@ internal sealed record Finding(
     string Name, string First, string Second, double? Target, Estimate Ratio, int Rounds, int Dropped, double FirstRate, double SecondRate, string Unit)
 {
     private const double Margin = 0.05;
-    private const double MostHalfWidth = 0.08;
+    private const double MostWidth = 0.16;
     // Three controls of which each must hold exactly 1 would make one run in six void on the steadiest machine.
     private const double Indifference = 0.03;
 
@@ -51,7 +51,7 @@ internal sealed record Finding(
     public bool IsControl { get; init; }
 
     /// <summary>Of a control: whether a side is as fast as itself.</summary>
-    public bool Holds => Ratio.Low <= 1 + Indifference && Ratio.High >= 1 - Indifference && Ratio.HalfWidth <= MostHalfWidth;
+    public bool Holds => Ratio.Low <= 1 + Indifference && Ratio.High >= 1 - Indifference && Ratio.Width <= MostWidth;
 
     public Verdict Verdict => Target switch
     {
@@ -79,11 +79,10 @@ internal sealed class Comparison(string name, Side first, Side second)
     private static readonly byte[] s_salt = new byte[16];
 
     private readonly List<(double First, double Second)> _rounds = [];
+    private readonly bool _isControl = first.RunAsync == second.RunAsync;
     private int _dropped;
 
     public double? Target { get; init; }
-
-    public bool IsControl { get; init; }
 
     public string Unit { get; init; } = "requests";
 
@@ -102,7 +101,7 @@ internal sealed class Comparison(string name, Side first, Side second)
         await WarmUpAsync(second);
         await TakeAsync();
         // A control that is too wide makes the whole run void: it is given a third take.
-        for (var again = IsControl ? 2 : 1; again > 0 && Found().Verdict == Verdict.Inconclusive; again--)
+        for (var again = _isControl ? 2 : 1; again > 0 && Found().Verdict == Verdict.Inconclusive; again--)
         {
             await TakeAsync();
         }
@@ -170,7 +169,7 @@ internal sealed class Comparison(string name, Side first, Side second)
             ? (new Estimate(double.NaN, double.NaN, double.NaN), double.NaN, double.NaN)
             : (Statistics.MedianOf([.. _rounds.Select(round => round.First / round.Second)]),
                 Statistics.Median(_rounds.Select(round => round.First)), Statistics.Median(_rounds.Select(round => round.Second)));
-        return new Finding(name, first.Name, second.Name, Target, ratio, _rounds.Count, _dropped, firstRate, secondRate, Unit) { IsControl = IsControl };
+        return new Finding(name, first.Name, second.Name, Target, ratio, _rounds.Count, _dropped, firstRate, secondRate, Unit) { IsControl = _isControl };
     }
 
     // As of the same work done twice.

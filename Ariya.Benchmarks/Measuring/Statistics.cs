@@ -5,7 +5,7 @@ namespace Ariya.Benchmarks.Measuring;
 /// <summary>A median with the interval in which it lies with 95 % confidence.</summary>
 internal readonly record struct Estimate(double Median, double Low, double High)
 {
-    public double HalfWidth => (High - Low) / 2;
+    public double Width => High - Low;
 }
 
 internal static class Statistics
